@@ -1,0 +1,122 @@
+"""RunContext: all that a chat may touch outside itself."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Protocol
+
+from .effects import Effects, PlainEffects
+from .events import Delta, Event, InputRequested, TurnStarted
+
+
+class Sink(Protocol):
+    """Where events go.
+
+    emit    what follows from the chat and its effects: said again, identically, in a replay
+    report  what happened while an effect was performed (a retry): never said again
+    delta   live text, not kept
+    """
+
+    def emit(self, chat: str, event: Event) -> None: ...
+    def report(self, chat: str, event: Event) -> None: ...
+    def delta(self, event: Delta) -> None: ...
+
+
+class NullSink:
+    """Drops everything."""
+
+    def emit(self, chat: str, event: Event) -> None: ...
+    def report(self, chat: str, event: Event) -> None: ...
+    def delta(self, event: Delta) -> None: ...
+
+
+Ask = Callable[[InputRequested], Awaitable[str]]
+
+
+async def no_person(question: InputRequested) -> str:
+    """Nobody is there to answer: the conversation ends."""
+    return "exit"
+
+
+@dataclass
+class RunContext:
+    """What one chat runs in. A nested chat gets a child with a path of its own.
+
+    compat  True gives AutoGen 0.2's behaviour where ours deviates (ENGINE section 10)
+    seed    fixes question ids and the random speaker
+    ask     how a person is reached when the effects do not suspend the chat
+    """
+
+    sink: Sink = field(default_factory=NullSink)
+    effects: Effects = field(default_factory=PlainEffects)
+    random: random.Random = field(default_factory=random.Random)
+    ask: Ask = no_person
+    seed: str = ""
+    compat: bool = False
+    chat: str = ""
+    turns: int = 0
+    attempt: int = 1
+    ended_by: str = ""
+    task: str = ""
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _keys: int = 0
+    _begun: int = 0
+
+    def emit(self, event: Event) -> None:
+        self.sink.emit(self.chat, event)
+
+    def report(self, event: Event) -> None:
+        self.sink.report(self.chat, event)
+
+    def next_key(self) -> str:
+        self._keys += 1
+        return f"{self.chat}#{self._keys}"
+
+    def identifier(self, key: str) -> str:
+        """An unguessable id that is the same whenever the chat is run again."""
+        return blake2b(key.encode(), key=self.seed.encode()[:64], digest_size=12).hexdigest()
+
+    def begin_turn(self, agent: str) -> int:
+        """The number of the turn that is being made; says once that it has begun."""
+        turn = self.turns + 1
+        if self._begun < turn:
+            self._begun = turn
+            self.emit(TurnStarted(turn=turn, attempt=1, agent=agent))
+        return turn
+
+    def finish_turn(self) -> tuple[int, int]:
+        """Number and attempt of the turn whose message is now being sent."""
+        self.turns += 1
+        attempt, self.attempt = self.attempt, 1
+        return self.turns, attempt
+
+
+_current: ContextVar[RunContext | None] = ContextVar("run_context", default=None)
+
+
+def current_context() -> RunContext:
+    """The context of the running chat; outside of one, a plain context that keeps nothing."""
+    return _current.get() or RunContext()
+
+
+class entered:  # noqa: N801  (used as a statement: `with entered(context):`)
+    """Makes a context current for a block of code and whatever tasks it starts."""
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def __enter__(self) -> RunContext:
+        self._token = _current.set(self.context)
+        return self.context
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
+
+
+def has_context() -> bool:
+    return _current.get() is not None

@@ -1,0 +1,241 @@
+"""Everything that can happen in a session, one small frozen class per kind.
+
+The union `Event` is the contract between the engine, the log, the stream and the pages. The engine
+emits the first group; the runner adds the second, which concerns the session as a whole.
+Fields that are None are left out of the stored row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """An agent begins to answer; `attempt` counts from 1 and grows when a crash cut the turn."""
+
+    turn: int
+    attempt: int
+    agent: str
+    kind: Literal["turn_started"] = field(default="turn_started", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerSelected:
+    """Who speaks next and why. `trace` holds the selector's prompts and replies."""
+
+    agent: str
+    method: str
+    candidates: list[str]
+    reason: str
+    trace: list[dict[str, Any]] | None = None
+    kind: Literal["speaker_selected"] = field(default="speaker_selected", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalled:
+    """One answered model call. Times in ms; `left_out` counts messages that did not fit."""
+
+    turn: int
+    agent: str
+    model: str
+    purpose: Literal["turn", "select", "summary"]
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    latency_ms: int
+    first_token_ms: int | None
+    cached: bool
+    effect: str
+    estimated: bool | None = None
+    left_out: int | None = None
+    kind: Literal["model_called"] = field(default="model_called", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """One turn: a message of `agent`, seen by all. `to` is the receiving agent or manager."""
+
+    turn: int
+    attempt: int
+    agent: str
+    to: str
+    content: Any
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_responses: list[dict[str, Any]] | None = None
+    kind: Literal["message"] = field(default="message", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    turn: int
+    call_id: str
+    name: str
+    arguments: str
+    kind: Literal["tool_called"] = field(default="tool_called", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    turn: int
+    call_id: str
+    content: str
+    ok: bool
+    seconds: float
+    kind: Literal["tool_returned"] = field(default="tool_returned", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeExecuted:
+    turn: int
+    agent: str
+    language: str
+    exit_code: int
+    output: str
+    seconds: float
+    artifacts: list[str]
+    kind: Literal["code_executed"] = field(default="code_executed", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequested:
+    """A person is asked. `actions` names what may be done beside answering: skip, end."""
+
+    question: str
+    form: Literal["text", "approval", "choice", "fields"]
+    prompt: str
+    agent: str
+    actions: list[str]
+    choices: list[str] | None = None
+    schema: dict[str, Any] | None = None
+    payload_hash: str | None = None
+    kind: Literal["input_requested"] = field(default="input_requested", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something failed and a person should know; `detail` is the provider's or tool's own text."""
+
+    who: Literal["definition", "model", "tool", "sandbox", "storage"]
+    message: str
+    retryable: bool
+    turn: int | None = None
+    agent: str | None = None
+    detail: str | None = None
+    kind: Literal["error"] = field(default="error", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """First row of each run: the task and who gave it."""
+
+    workflow: str
+    revision: int
+    message: str
+    by: str
+    kind: Literal["session_started"] = field(default="session_started", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InputReceived:
+    question: str
+    by: str
+    text: str | None = None
+    approve: bool | None = None
+    values: dict[str, Any] | None = None
+    edited: str | None = None
+    reason: str | None = None
+    kind: Literal["input_received"] = field(default="input_received", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSaved:
+    id: str
+    name: str
+    turn: int
+    media_type: str
+    bytes: int
+    sha256: str
+    kind: Literal["artifact_saved"] = field(default="artifact_saved", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    limit: str
+    value: float
+    max: float
+    kind: Literal["limit_reached"] = field(default="limit_reached", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    from_: str
+    to: str
+    reason: str
+    by: str | None = None
+    kind: Literal["status_changed"] = field(default="status_changed", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFinished:
+    """Last row of each run. `status` is finished, failed or stopped."""
+
+    run: int
+    status: str
+    reason: str
+    summary: str
+    by: str | None = None
+    kind: Literal["session_finished"] = field(default="session_finished", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Live text of an open turn; never stored, has no seq. `offset` counts characters.
+
+    An offset at or below what was shown restarts the text from there (a retry began anew).
+    """
+
+    chat: str
+    turn: int
+    attempt: int
+    agent: str
+    offset: int
+    text: str
+    kind: Literal["delta"] = field(default="delta", init=False)
+
+
+Event = (
+    TurnStarted
+    | SpeakerSelected
+    | ModelCalled
+    | MessageSent
+    | ToolCalled
+    | ToolReturned
+    | CodeExecuted
+    | InputRequested
+    | Failure
+    | SessionStarted
+    | InputReceived
+    | ArtifactSaved
+    | LimitReached
+    | StatusChanged
+    | SessionFinished
+)
+
+
+@cache
+def _names(event_type: Hashable) -> tuple[tuple[str, str], ...]:
+    assert isinstance(event_type, type)
+    return tuple((f.name, f.name.rstrip("_")) for f in fields(event_type))
+
+
+def as_row(event: Event | Delta) -> dict[str, Any]:
+    """The event as the flat JSON object that is stored and streamed."""
+    return {
+        public: value
+        for name, public in _names(type(event))
+        if (value := getattr(event, name)) is not None
+    }

@@ -1,0 +1,128 @@
+"""What a model is sent for one turn: few-shot pairs, a chosen part of the history, and an `ask`.
+
+These are what make small models behave, and they help large ones. Placeholders are filled by one
+pass of plain substitution; nothing here is a template language.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .messages import text_of
+
+_PLACEHOLDER = re.compile(r"\{(task|last|list|choice)\}")
+_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+(\S.*?)\s*$", re.MULTILINE)
+_CONTROL = re.compile(r"<\|(?:im_start|im_end|endoftext)\|>")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    user: str
+    assistant: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRule:
+    """The form an answer must have.
+
+    starts_with  allowed openings; {list} in one stands for any one item of the latest list
+    kind         text (free), sentence, list (of `count` items), choice (one of the list), json
+    """
+
+    starts_with: tuple[str, ...] = ()
+    kind: Literal["text", "sentence", "list", "choice", "json"] = "text"
+    count: int = 3
+    max_words: int | None = None
+    schema: dict[str, Any] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        return self.kind == "text" and not self.starts_with and self.max_words is None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRules:
+    """How an agent is prompted. `history` is "all", "none" or a number of last messages."""
+
+    examples: tuple[Example, ...] = ()
+    history: Literal["all", "none"] | int = "all"
+    ask: str = ""
+    reply: ReplyRule = ReplyRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What placeholders stand for, read off the messages an agent has seen."""
+
+    task: str
+    last: str
+    items: tuple[str, ...]
+    choice: str
+
+    def fill(self, template: str) -> str:
+        values = {
+            "task": self.task,
+            "last": self.last,
+            "list": ", ".join(self.items) or self.last,
+            "choice": self.choice,
+        }
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def facts(messages: list[dict[str, Any]], task: str) -> Facts:
+    """Reads task, last message, latest list (two items or more) and the item chosen since."""
+    texts = [text_of(m.get("content")) for m in messages]
+    items: tuple[str, ...] = ()
+    since = 0
+    for i in range(len(texts) - 1, -1, -1):
+        found = tuple(plain(item) for item in _ITEM.findall(texts[i]))
+        if len(found) >= 2:
+            items, since = found, i + 1
+            break
+    last = texts[-1].strip() if texts else task
+    return Facts(task=task.strip(), last=last, items=items, choice=_chosen(texts[since:], items))
+
+
+def _chosen(texts: list[str], items: tuple[str, ...]) -> str:
+    for text in texts:
+        lowered = text.lower()
+        places = [(lowered.find(item.lower()), item) for item in items]
+        mentioned = [(at, item) for at, item in places if at >= 0]
+        if mentioned:
+            return min(mentioned)[1]
+        digits = re.fullmatch(r"\s*#?(\d{1,2})\.?\s*", text)
+        if digits and 1 <= int(digits[1]) <= len(items):
+            return items[int(digits[1]) - 1]
+    if items:
+        return items[0]
+    return texts[-1].strip() if texts else ""
+
+
+def plain(item: str) -> str:
+    """A list item without the marks of markdown around it."""
+    return item.strip().strip("*_`\"'").strip().rstrip(".")
+
+
+def clean(text: str) -> str:
+    """Text without the control tokens that some chat templates would obey."""
+    return _CONTROL.sub("", text)
+
+
+def prompt_messages(
+    system: list[dict[str, Any]], history: list[dict[str, Any]], rules: PromptRules, found: Facts
+) -> list[dict[str, Any]]:
+    """System message, examples, the chosen history, and the ask as the last word."""
+    messages = list(system)
+    for example in rules.examples:
+        messages.append({"role": "user", "content": example.user})
+        messages.append({"role": "assistant", "content": example.assistant})
+    if rules.history == "all":
+        messages += history
+    elif isinstance(rules.history, int):
+        messages += history[-rules.history :] if rules.history else []
+    ask = rules.ask or ("{last}" if rules.history == "none" else "")
+    if ask:
+        messages.append({"role": "user", "content": found.fill(ask)})
+    return messages
