@@ -30,7 +30,9 @@ async def select_by_model(
     """
     fallback = next_agent(group.agents, last, candidates)
     if not manager.llm:
-        return Selection(fallback, candidates, "auto", f"no model to choose; next in order after {last.name}")
+        return Selection(
+            fallback, candidates, "auto", f"no model to choose; next in order after {last.name}"
+        )
     names = [a.name for a in candidates]
     messages = _question(group, candidates, names)
     trace: list[dict[str, Any]] = [{"role": m["role"], "content": m["content"]}
@@ -44,7 +46,9 @@ async def select_by_model(
         named = mentions(answer, names)
         if len(named) == 1:
             chosen = candidates[names.index(named[0])]
-            return Selection(chosen, candidates, "auto", f"{result['model']} chose {chosen.name}", trace)
+            return Selection(
+                chosen, candidates, "auto", f"{result['model']} chose {chosen.name}", trace
+            )
         template = (
             group.select_speaker_auto_multiple_template
             if named

@@ -7,10 +7,8 @@ Fields that are None are left out of the stored row.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field, fields
-from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +224,16 @@ Event = (
 )
 
 
-@cache
-def _names(event_type: Hashable) -> tuple[tuple[str, str], ...]:
-    assert isinstance(event_type, type)
-    return tuple((f.name, f.name.rstrip("_")) for f in fields(event_type))
+_NAMES: dict[type[Any], tuple[tuple[str, str], ...]] = {
+    event_type: tuple((f.name, f.name.rstrip("_")) for f in fields(event_type))
+    for event_type in (*get_args(Event), Delta)
+}
 
 
 def as_row(event: Event | Delta) -> dict[str, Any]:
     """The event as the flat JSON object that is stored and streamed."""
     return {
         public: value
-        for name, public in _names(type(event))
+        for name, public in _NAMES[type(event)]
         if (value := getattr(event, name)) is not None
     }

@@ -29,12 +29,18 @@ class ReplyRule:
 
     starts_with  allowed openings; {list} in one stands for any one item of the latest list
     kind         text (free), sentence, list (of `count` items), choice (one of the list), json
+    min_words, max_words   of a sentence behind its opening, or of an item of a list
+    commas       False forbids commas in a sentence: small models ramble behind them
+    capitals     items of a list are names: capitalised words without an article
     """
 
     starts_with: tuple[str, ...] = ()
     kind: Literal["text", "sentence", "list", "choice", "json"] = "text"
     count: int = 3
+    min_words: int = 1
     max_words: int | None = None
+    commas: bool = True
+    capitals: bool = False
     schema: dict[str, Any] | None = None
 
     @property
@@ -82,7 +88,9 @@ def facts(messages: list[dict[str, Any]], task: str) -> Facts:
             items, since = found, i + 1
             break
     last = texts[-1].strip() if texts else task
-    return Facts(task=task.strip(), last=last, items=items, choice=_chosen(texts[since:], items))
+    return Facts(
+        task=in_a_sentence(task), last=last, items=items, choice=_chosen(texts[since:], items)
+    )
 
 
 def _chosen(texts: list[str], items: tuple[str, ...]) -> str:
@@ -98,6 +106,14 @@ def _chosen(texts: list[str], items: tuple[str, ...]) -> str:
     if items:
         return items[0]
     return texts[-1].strip() if texts else ""
+
+
+def in_a_sentence(task: str) -> str:
+    """A task as it stands inside a sentence: "A bakery for dogs." becomes "a bakery for dogs"."""
+    task = task.strip().rstrip(".!?").rstrip()
+    first = task.split(" ", 1)[0]
+    is_common = first in ("A", "An", "The", "My", "Our", "Some") or first.endswith("ing")
+    return task[:1].lower() + task[1:] if is_common else task
 
 
 def plain(item: str) -> str:

@@ -100,7 +100,9 @@ async def select(group: GroupChat, manager: GroupChatManager, last: ConversableA
     context = current_context()
     candidates = eligible(group, last, compat=context.compat)
     if len(candidates) == 1:
-        return Selection(candidates[0], candidates, method, f"only {candidates[0].name} may follow {last.name}")
+        return Selection(
+            candidates[0], candidates, method, f"only {candidates[0].name} may follow {last.name}"
+        )
     if method == "round_robin":
         chosen = next_agent(group.agents, last, candidates)
         return Selection(chosen, candidates, method, f"next in order after {last.name}")
@@ -122,7 +124,9 @@ async def _manual(
         if answer in ("", "q"):
             break
         if answer.isdigit() and 1 <= int(answer) <= len(candidates):
-            return Selection(candidates[int(answer) - 1], candidates, "manual", "chosen by a person")
+            return Selection(
+                candidates[int(answer) - 1], candidates, "manual", "chosen by a person"
+            )
         for agent in candidates:
             if agent.name == answer:
                 return Selection(agent, candidates, "manual", "chosen by a person")

@@ -234,9 +234,7 @@ def difference(scenario: dict[str, Any], got: dict[str, Any]) -> str:
     """The first difference in the transcript part of a recording; "" when there is none."""
     if bool(scenario.get("error")) != bool(got["error"]):
         return f"error: recorded {scenario.get('error')}, got {got['error']}"
-    wanted = [
-        {k: m[k] for k in COMPARED_MESSAGE_KEYS if k in m} for m in scenario["expected"]
-    ]
+    wanted = [{k: m[k] for k in COMPARED_MESSAGE_KEYS if k in m} for m in scenario["expected"]]
     parts = {
         "transcript": (wanted, got["expected"]),
         "summaries": (scenario["summaries"], got["summaries"]),

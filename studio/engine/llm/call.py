@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..context import current_context
@@ -100,7 +100,7 @@ def _request(llm: LLM, call: Call) -> dict[str, Any]:
         "parameters": llm.parameters,
     }
     if not call.rule.is_free:
-        request["reply"] = [call.rule.kind, list(call.rule.starts_with), call.rule.count]
+        request["reply"] = asdict(call.rule)
     if call.names:
         request["names"] = list(call.names)
     if call.tools:
@@ -189,7 +189,8 @@ async def _answer(llm: LLM, spec: ModelSpec, call: Call, live: _Live, index: int
             request = replace(request, messages=again)
             reply = await complete_with_retries(client, spec, request, live.text, live.retry)
             replies.append(reply)
-    return _result(spec, call, replies)
+    appended = request.messages[len(call.messages) :]
+    return _result(spec, call, replies, appended)
 
 
 def _constraint(spec: ModelSpec, call: Call) -> Constraint:
@@ -200,7 +201,9 @@ def _constraint(spec: ModelSpec, call: Call) -> Constraint:
     return constrain(call.rule, call.found, spec.profile)
 
 
-def _result(spec: ModelSpec, call: Call, replies: list[ModelReply]) -> dict[str, Any]:
+def _result(
+    spec: ModelSpec, call: Call, replies: list[ModelReply], appended: list[dict[str, Any]]
+) -> dict[str, Any]:
     last = replies[-1]
     content = last.content
     if content is not None and not call.rule.is_free:
@@ -221,6 +224,8 @@ def _result(spec: ModelSpec, call: Call, replies: list[ModelReply]) -> dict[str,
         "left_out": last.left_out,
         "cost_nano": cost_nano(spec, sent, written),
         "calls": len(replies),
+        "sent": last.sent,
+        "appended": appended,
     }
 
 

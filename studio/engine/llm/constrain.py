@@ -14,7 +14,8 @@ import orjson
 from ..prompting import Facts, ReplyRule
 from .models import Constraint, Profile
 
-SENTENCE_WORDS = 24
+SENTENCE_WORDS = 28
+ITEM_WORDS = 8
 _SENTENCE_END = re.compile(r'[.!?]["\')\]]?(?=\s|$)')
 
 
@@ -33,14 +34,15 @@ def constrain(rule: ReplyRule, found: Facts, profile: Profile) -> Constraint:
     if rule.is_free or profile.structured == "none":
         return Constraint()
     if profile.structured == "grammar":
-        return Constraint(grammar=grammar(rule, found))
+        longest = max((len(o) for o in openings(rule, found)), default=0)
+        return Constraint(grammar=grammar(rule, found), extra_tokens=longest // 3)
     return Constraint(schema=json_schema(rule, found))
 
 
 def one_of(names: list[str], profile: Profile) -> Constraint:
     """One of these names and nothing else."""
     if profile.structured == "grammar":
-        return Constraint(grammar="root ::= " + " | ".join(_literal(n) for n in names))
+        return Constraint(grammar=f"root ::= {_any(names)}")
     if profile.structured == "json_schema":
         return Constraint(schema=_object({"next": {"type": "string", "enum": names}}))
     return Constraint()
@@ -144,23 +146,55 @@ def tidy(text: str, rule: ReplyRule) -> str:
 
 
 def grammar(rule: ReplyRule, found: Facts) -> str | None:
-    """GBNF for a rule; None where there is nothing to enforce."""
-    starts = openings(rule, found)
-    head = f"({' | '.join(_literal(o) for o in starts)}) " if starts else ""
-    words = rule.max_words or SENTENCE_WORDS
-    if rule.kind == "choice" and found.items:
-        return "root ::= " + " | ".join(_literal(item) for item in found.items)
-    if rule.kind == "list":
-        lines = ' "\\n" '.join(f'"{i}. " item' for i in range(1, rule.count + 1))
-        return f"root ::= {lines}\n" + r"""item ::= [A-Z] [a-zA-Z'&-]+ (" " [a-zA-Z'&-]+){0,3}"""
-    if rule.kind == "sentence":
-        tail = f'word ("," | "") (" " word ("," | "")){{1,{words - 1}}} end'
-        return f"root ::= {head}{tail}\n" + "word ::= [a-zA-Z0-9'’-]+\n" + "end ::= [.!?]"
-    if head:
-        return f"root ::= {head}[^\\x00]+"
-    return None
+    """GBNF for a rule; None where there is nothing to enforce.
+
+    A word brings its own leading space, so openings end without one. Bounded repetition makes an
+    answer end before its token limit; forbidding commas keeps very small models from rambling.
+    """
+    starts = [o.strip() for o in openings(rule, found)]
+    match rule.kind:
+        case "text":
+            return f"root ::= {_any(starts)} [^\\n] rest\nrest ::= [^\\x00]*" if starts else None
+        case "choice":
+            return f"root ::= {_any(list(found.items))}" if found.items else None
+        case "sentence":
+            head = _any(starts) if starts else f"{_LETTER} {_LETTER}*"
+            comma = '","? ' if rule.commas else ""
+            bounds = f"{{{rule.min_words},{rule.max_words or SENTENCE_WORDS}}}"
+            word = f'word ::= {comma}" " {_LETTER} {_LETTER}* ("-" {_LETTER}+)?'
+            return f"root ::= {head} word{bounds} [.!?]\n{word}"
+        case "list":
+            return _list_grammar(rule)
+        case "json":
+            return None
+
+
+# A letter of a word in any alphabet: no space, sentence end, quote, bracket, dash or markup.
+_LETTER = (
+    r"[^\x00-\x20\x7f\u0080-\u00a0\u2000-\u200f\u2028\u2029\u3000.!?,;:"
+    r"""“”„«»"()<>{}\[\]|/\\*_#~`=+@^%$…—–-]"""
+)
+_SMALL = _LETTER[:-2] + "A-Z-]"
+
+
+def _list_grammar(rule: ReplyRule) -> str:
+    lines = ' "\\n" '.join(f'"{i}. " item' for i in range(1, rule.count + 1))
+    more = f"{{0,{(rule.max_words or ITEM_WORDS) - 1}}}"
+    if not rule.capitals:
+        return f'root ::= {lines}\nitem ::= {_LETTER}+ word{more}\nword ::= " " {_LETTER}+'
+    # Names: a capital, small letters, at most one more hump, and no "The" or "A" in front.
+    first = f'([A-SU-Z] | "T" {_SMALL[:-2]}h-]) {_SMALL}+ hump'
+    return (
+        f"root ::= {lines}\nitem ::= {first} word{more}\n"
+        f'word ::= " " [A-Z] {_SMALL}* hump\nhump ::= ([A-Z] {_SMALL}+)?'
+    )
+
+
+def _any(texts: list[str]) -> str:
+    literals = [_literal(t) for t in texts]
+    return literals[0] if len(literals) == 1 else f"({' | '.join(literals)})"
 
 
 def _literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    plain = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

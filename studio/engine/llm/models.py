@@ -58,10 +58,14 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A form that the answer must have: at most one of grammar and schema is set."""
+    """A form that the answer must have: at most one of grammar and schema is set.
+
+    A forced opening counts against max_tokens, so `extra_tokens` are added to it.
+    """
 
     grammar: str | None = None
     schema: dict[str, Any] | None = None
+    extra_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What came back. Tokens are estimates when `estimated`; times in ms."""
+    """What came back. Tokens are estimates when `estimated`; times in ms.
+
+    `sent` is the body of the request without its messages.
+    """
 
     content: str | None
     prompt_tokens: int
@@ -89,6 +96,7 @@ class ModelReply:
     finish_reason: str = "stop"
     estimated: bool = False
     left_out: int = 0
+    sent: dict[str, Any] = field(default_factory=dict)
 
 
 OnText = Callable[[int, str], None]

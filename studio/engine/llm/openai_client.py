@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_REPLY_CHARS = 2_000_000
 CONNECT_SECONDS = 10.0
-DEFAULT_REPLY_TOKENS = 1024  # kept free in the context window when no max_tokens is set
 STREAM_ENDED_EARLY = "The answer broke off before its end"
 
 
@@ -54,8 +53,7 @@ class OpenAIClient:
     def body(self, spec: ModelSpec, request: ModelRequest) -> tuple[dict[str, Any], int]:
         """The request's JSON, and how many messages did not fit the model's context."""
         parameters = {**spec.parameters, **request.parameters}
-        reply_tokens = int(parameters.get("max_tokens") or DEFAULT_REPLY_TOKENS)
-        messages, left_out = shape(request.messages, spec, reply_tokens)
+        messages, left_out = shape(request.messages, spec, parameters.get("max_tokens"))
         body: dict[str, Any] = {
             "model": spec.model,
             "messages": messages,
@@ -67,6 +65,8 @@ class OpenAIClient:
             body["tools"] = request.tools
         if request.constraint.grammar and spec.profile.structured == "grammar":
             body["grammar"] = request.constraint.grammar
+            if "max_tokens" in body:
+                body["max_tokens"] += request.constraint.extra_tokens
         if request.constraint.schema and spec.profile.structured == "json_schema":
             body["response_format"] = {
                 "type": "json_schema",
@@ -152,7 +152,7 @@ class OpenAIClient:
         finally:
             if response is not None:
                 await response.aclose()
-        return answer.reply(body["messages"], left_out)
+        return answer.reply(body, left_out)
 
 
 @dataclass
@@ -224,13 +224,13 @@ class _Answer:
         call["function"]["name"] += function.get("name") or ""
         call["function"]["arguments"] += function.get("arguments") or ""
 
-    def reply(self, messages: list[dict[str, Any]], left_out: int) -> ModelReply:
+    def reply(self, body: dict[str, Any], left_out: int) -> ModelReply:
         content = "".join(self.parts) if self.parts else None
         usage = self.usage or {}
         estimated = "completion_tokens" not in usage
         sent = usage.get("prompt_tokens")
         if sent is None:
-            sent = sum(estimate_tokens(text_of(m.get("content"))) for m in messages)
+            sent = sum(estimate_tokens(text_of(m.get("content"))) for m in body["messages"])
         return ModelReply(
             content=content,
             prompt_tokens=int(sent),
@@ -243,6 +243,7 @@ class _Answer:
             finish_reason=self.finish or "stop",
             estimated=estimated,
             left_out=left_out,
+            sent={k: v for k, v in body.items() if k != "messages"},
         )
 
 

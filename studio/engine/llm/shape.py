@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from ..messages import text_of
+from ..prompting import clean
 from .models import ModelSpec, Profile, estimate_tokens
 
 Messages = list[dict[str, Any]]
+DEFAULT_REPLY_TOKENS = 1024  # kept free in the context window when no max_tokens is set
 _PER_MESSAGE = 4  # tokens of framing that chat templates add to a message
 
 
-def shape(messages: Messages, spec: ModelSpec, reply_tokens: int) -> tuple[Messages, int]:
+def shape(messages: Messages, spec: ModelSpec, max_tokens: int | None) -> tuple[Messages, int]:
     """The messages as this model's server must get them, and how many were left out."""
-    fitted, left_out = fit(messages, spec.context_window, reply_tokens)
-    return apply_profile(fitted, spec.profile), left_out
+    fitted, left_out = fit(messages, spec.context_window, max_tokens or DEFAULT_REPLY_TOKENS)
+    shaped = apply_profile(fitted, spec.profile)
+    if spec.provider == "local":
+        shaped = [{**m, "content": clean(text_of(m.get("content")))} for m in shaped]
+    return shaped, left_out
 
 
 def apply_profile(messages: Messages, profile: Profile) -> Messages:

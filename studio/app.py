@@ -1,0 +1,98 @@
+"""create_app: the composition root. Nothing else wires the parts of the studio together."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from . import __version__
+from .assets import asset_dir
+from .config import Settings
+from .runner.local_model import BuiltInModel
+from .runner.runner import Runner
+from .store import logins, secrets
+from .store.catalog import Catalog
+from .store.database import Database
+from .store.secrets import Vault
+from .streaming.bus import Bus
+from .web import errors
+from .web.api import agents, models, sessions, skills, system, workflows
+from .web.api import secrets as secrets_api
+from .web.dependencies import Services
+from .web.security import BodyLimit, Credentials, HostGuard, OriginGuard, SecurityHeaders
+
+API_ROUTERS = (
+    models.router, skills.router, agents.router, workflows.router, sessions.router,
+    secrets_api.router, system.router,
+)  # fmt: skip
+
+
+def make_services(settings: Settings) -> Services:
+    """Opens the data folder: database, vault, runner. Raises StudioError when it cannot."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    vault = Vault(secrets.load_keys(settings.home, key, settings.secret_key_file))
+    database = Database(settings.database, settings.sqlite_synchronous)
+    bus = Bus()
+    local = BuiltInModel(settings.home)
+    return Services(
+        settings=settings,
+        database=database,
+        vault=vault,
+        bus=bus,
+        runner=Runner(settings, database, bus, vault, local),
+        catalog=Catalog(database, vault),
+        local=local,
+        login_token=random_secrets.token_urlsafe(24),
+    )
+
+
+def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
+    """The web application. `local_token` lets the studio's own commands in."""
+    services = make_services(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await services.runner.recover()
+        yield
+        await services.runner.close()
+        services.database.close()
+
+    app = FastAPI(
+        title="Roundtable Studio",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    for router in API_ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=asset_dir("static")), name="static")
+    errors.install(app)
+    _guard(app, services, local_token)
+    return app
+
+
+def _guard(app: FastAPI, services: Services, local_token: str | None) -> None:
+    """Middleware, innermost first."""
+    settings = services.settings
+    tokens = {}
+    if settings.token is not None:
+        tokens[settings.token.get_secret_value()] = "STUDIO_TOKEN"
+    if local_token:
+        tokens[local_token] = "command line"
+
+    async def find_login(cookie: str) -> str | None:
+        return await services.database.read(lambda c: logins.owner_of(c, cookie))
+
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Credentials, tokens=tokens, find_login=find_login)
+    app.add_middleware(OriginGuard)
+    app.add_middleware(HostGuard, settings=settings)
+    app.add_middleware(SecurityHeaders)

@@ -1,0 +1,84 @@
+"""`studio serve`: one process, one data folder, an address with a login token."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import webbrowser
+from pathlib import Path
+
+import typer
+import uvicorn
+
+from ..app import create_app
+from ..config import Settings, is_loopback, load_settings
+from ..errors import SettingsError
+from .home import locked, write_note
+
+GRACEFUL_SECONDS = 2  # without it an open stream holds SIGTERM for over 15 s
+
+
+class _Server(uvicorn.Server):
+    """Says the address once the studio really answers."""
+
+    def __init__(self, config: uvicorn.Config, said: list[str], *, open_browser: bool) -> None:
+        super().__init__(config)
+        self._said, self._open = said, open_browser
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            for line in self._said:
+                typer.echo(line)
+            if self._open:
+                await asyncio.to_thread(webbrowser.open, self._said[-1].split()[-1])
+
+
+def run_server(
+    *, host: str | None, port: int | None, home: Path | None, open_browser: bool
+) -> None:
+    """Serves until a signal ends it. Raises SettingsError, ConflictError, UnavailableError."""
+    settings = load_settings(host=host, port=port, home=home)
+    with locked(settings.home):
+        listening = _listen(settings)
+        address = _address(settings, listening.getsockname()[1])
+        local_token = secrets.token_urlsafe(32)
+        app = create_app(settings, local_token)
+        login = f"{address}/login?token={app.state.services.login_token}"
+        said = [f"Roundtable Studio keeps its data in {settings.home}", f"Open {login}"]
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+            lifespan="on",
+            ws="none",
+        )
+        write_note(settings.home, address, local_token)
+        _Server(config, said, open_browser=open_browser).run(sockets=[listening])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another port with --port"
+        ) from None
+    listening.listen(2048)
+    return listening
+
+
+def _address(settings: Settings, port: int) -> str:
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host = settings.host if is_loopback(settings.host) else socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

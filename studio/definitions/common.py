@@ -1,0 +1,123 @@
+"""Types that several definitions share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+_NAME = re.compile(r"[\w .-]{1,64}")
+
+
+def _clean(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("a NUL character is not allowed")
+    return text
+
+
+def _named(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise ValueError("a name is needed")
+    if not _NAME.fullmatch(name):
+        raise ValueError("use up to 64 letters, digits, spaces, dots, dashes and underscores")
+    return name
+
+
+def _one_word(name: str) -> str:
+    if " " in name:
+        raise ValueError("no spaces in an agent's name: model servers refuse them")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_named)]
+AgentName = Annotated[str, AfterValidator(_named), AfterValidator(_one_word)]
+Line = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_clean)]
+Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_clean)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_clean)]
+
+
+class Strict(BaseModel):
+    """Unknown fields are errors; infinities and NaN are not numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Hosts(Strict):
+    """The hosts that code may reach, by name."""
+
+    hosts: list[Line] = Field(max_length=50)
+
+
+class Definition(Strict):
+    """What every definition has. Read-only fields of a response may be sent back unchanged."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset(
+        {"id", "revision", "created_at", "updated_at", "has_draft"}
+    )
+    v: Literal[1] = 1
+    name: Name
+    description: Line = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_read_only(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not cls.read_only.isdisjoint(value):
+            return {k: v for k, v in value.items() if k not in cls.read_only}
+        return value
+
+
+class TerminationMessage(Strict):
+    """When a message ends the chat for an agent, or for the manager of a group."""
+
+    kind: Literal["exact", "endswith", "contains", "never"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "TERMINATE"
+
+
+class Limits(Strict):
+    """A session pauses when one is reached; waiting for a person does not count as time."""
+
+    max_messages: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    max_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
+
+    def within(self, other: Limits) -> Limits:
+        """The stricter of both, limit by limit."""
+        chosen: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            values = [v for v in (getattr(self, name), getattr(other, name)) if v is not None]
+            chosen[name] = min(values) if values else None
+        return Limits(**chosen)
+
+
+class Parameters(Strict):
+    """Sampling parameters, with the names of the chat completions API. None is not sent."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=1000)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    stop: list[Line] | None = Field(default=None, max_length=4)
+    repeat_penalty: Annotated[float, Field(ge=0.5, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
+
+
+JsonScalar = str | int | float | bool | None
+ContextVariables = dict[Annotated[str, StringConstraints(pattern=r"^\w{1,64}$")], JsonScalar]

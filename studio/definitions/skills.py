@@ -1,0 +1,34 @@
+"""Skills: typed Python functions that agents may call. Stored and parsed, not run."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import StringConstraints, field_validator
+
+from ..engine.schema import FunctionSchema, SchemaError, functions
+from .common import Definition, Hosts, Text
+
+
+class SkillDefinition(Definition):
+    """`source` holds one or more typed functions; their docstrings are what models read."""
+
+    read_only: ClassVar[frozenset[str]] = Definition.read_only | {"functions"}
+    source: Text
+    approval: Literal["never", "always", "once"] = "always"
+    network: Literal["none", "open"] | Hosts = "none"
+    packages: list[Annotated[str, StringConstraints(pattern=r"^[\w.\-\[\]=<>~!,]{1,100}$")]] = []
+    secrets: list[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]] = []
+    idempotent: bool = False
+
+    @field_validator("source")
+    @classmethod
+    def _has_functions(cls, value: str) -> str:
+        try:
+            functions(value)
+        except SchemaError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    def schemas(self) -> list[FunctionSchema]:
+        return functions(self.source)

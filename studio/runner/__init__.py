@@ -1,0 +1,1 @@
+"""The life of a session: built from a snapshot, run, suspended, resumed, ended."""

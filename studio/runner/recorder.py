@@ -1,0 +1,265 @@
+"""The effects and the sink of one session: everything a chat does passes here into the log.
+
+Events are gathered between effects. The next effect commits them together with the result that
+caused them and with its own intent: one transaction a turn. When a chat is run again from the
+start, effects that are done answer at once and events that stand in the log are not said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from ..definitions.common import Limits
+from ..engine.effects import Effect, Outcome, Perform
+from ..engine.errors import DivergenceError, Suspend
+from ..engine.events import Delta, Event, LimitReached, StatusChanged, TurnStarted
+from ..store import effects, events
+from ..store.database import Database
+from ..store.effects import Intent, Recorded
+from ..store.events import Changes, NewRow, Row, new_row
+from ..store.sessions import Session
+from ..streaming.bus import Bus
+
+NO_CHANGES = Changes()
+READING_FIRST, READING_PER_WORD, READING_MOST = 0.6, 0.06, 2.5  # seconds between speakers
+
+
+@dataclass
+class Totals:
+    """What the session has used so far, for its limits."""
+
+    messages: int
+    tokens: int
+    cost_nano: int
+    active_ms: int
+
+    def add(self, rows: list[NewRow]) -> None:
+        for row in rows:
+            self.messages += row.turns
+            self.tokens += row.prompt_tokens + row.completion_tokens
+            self.cost_nano += row.cost_nano
+
+    def exceeded(self, limits: Limits) -> LimitReached | None:
+        used = {
+            "max_messages": self.messages,
+            "max_tokens": self.tokens,
+            "max_cost_usd": self.cost_nano / events.NANO,
+            "max_seconds": self.active_ms / 1000,
+        }
+        for name, value in used.items():
+            most = getattr(limits, name)
+            if most is not None and value >= most:
+                return LimitReached(limit=name, value=value, max=most)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The last request of an agent: the next one usually begins with the same messages."""
+
+    key: str
+    digest: str
+    messages: list[dict[str, Any]]
+
+
+@dataclass
+class Recorder:
+    """One writer of one session, fenced by `epoch`. Implements Effects and Sink.
+
+    `run` is the run that is being played; runs before `last_run` are only replayed.
+    """
+
+    database: Database
+    bus: Bus
+    session: Session
+    epoch: int
+    recorded: dict[str, Recorded]
+    said: dict[tuple[int, str], int]
+    limits: Limits
+    run: int = 1
+    pause_reason: str = ""
+    pause_by: str | None = None
+    pace: str = "full"
+    _counts: dict[tuple[int, str], int] = field(default_factory=dict)
+    _buffer: list[NewRow] = field(default_factory=list)
+    _finished: list[tuple[str, str]] = field(default_factory=list)
+    _calls: dict[tuple[str, str], _Call] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _words: int = 0
+
+    def __post_init__(self) -> None:
+        s = self.session
+        self.last_run = s.run
+        self.totals = Totals(
+            s.turns, s.prompt_tokens + s.completion_tokens, s.cost_nano, s.active_ms
+        )
+        self._clock = time.monotonic()
+
+    # -- Sink
+
+    def emit(self, chat: str, event: Event) -> None:
+        place = (self.run, chat)
+        n = self._counts[place] = self._counts.get(place, 0) + 1
+        if n > self.said.get(place, 0):
+            self._buffer.append(new_row(event, self.run, chat, n))
+            if event.kind == "message":
+                self._words = len(str(event.content or "").split())
+
+    def report(self, chat: str, event: Event) -> None:
+        self._buffer.append(new_row(event, self.run, chat))
+        task = asyncio.get_running_loop().create_task(self.commit())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def delta(self, event: Delta) -> None:
+        self.bus.delta(self.session.id, event)
+
+    # -- Effects
+
+    async def do(self, effect: Effect, perform: Perform) -> Outcome:
+        key = f"{self.run}:{effect.key}"
+        intent = self._intent(key, effect)
+        known = self.recorded.get(key)
+        if known is not None and known.request_hash != intent.request_hash:
+            raise DivergenceError(
+                f"At turn {effect.turn} the replay of this session asks for something else than "
+                "its log recorded; it was made by another version of the studio"
+            )
+        if known is not None and known.result is not None:
+            return Outcome(known.result, known.attempt)
+        if self.run < self.last_run:
+            raise Suspend("cut", "an earlier run ended here")
+        if effect.kind == "input":
+            await self._wait_for_person(intent if known is None else None)
+        await self._check_brakes()
+        await self._keep_pace(effect)
+        if known is not None:
+            intent = self._again(intent, known.attempt + 1, effect)
+        await self.commit(intent=intent)
+        result = await perform(intent.attempt)
+        self._finished.append((key, orjson.dumps(result).decode()))
+        return Outcome(result, intent.attempt)
+
+    def _again(self, intent: Intent, attempt: int, effect: Effect) -> Intent:
+        """A crash cut this effect: its turn starts again and replaces what was shown of it."""
+        if effect.request.get("purpose") == "turn":
+            chat = effect.key.rpartition("#")[0]
+            started = TurnStarted(turn=effect.turn, attempt=attempt, agent=effect.agent)
+            self._buffer.append(new_row(started, self.run, chat))
+        return Intent(**{k: getattr(intent, k) for k in Intent.__slots__} | {"attempt": attempt})
+
+    async def _wait_for_person(self, intent: Intent | None) -> None:
+        """Suspends the chat; question and state are committed together, so none is lost."""
+        moved = StatusChanged(from_="running", to="waiting", reason="A person is asked")
+        self._buffer.append(new_row(moved, self.run))
+        await self.commit(intent=intent, changes=Changes(status="waiting", reason=moved.reason))
+        raise Suspend("waiting", moved.reason)
+
+    async def _check_brakes(self) -> None:
+        if self.pause_reason:
+            await self.commit()
+            raise Suspend("paused", self.pause_reason)
+        self.totals.active_ms += self._elapsed()
+        reached = self.totals.exceeded(self.limits)
+        if reached is not None:
+            self._buffer.append(new_row(reached, self.run))
+            await self.commit()
+            raise Suspend("paused", f"The limit {reached.limit} of {reached.max:g} is reached")
+
+    async def _keep_pace(self, effect: Effect) -> None:
+        """A breath between speakers while a page watches; tokens are never slowed."""
+        if self.pace != "reading" or effect.request.get("purpose") == "summary":
+            return
+        await self.commit()
+        if self.bus.is_watched(self.session.id) and self._words:
+            pause = READING_FIRST + READING_PER_WORD * self._words
+            self._words = 0
+            await asyncio.sleep(min(pause, READING_MOST))
+            await self._check_brakes()
+
+    def _intent(self, key: str, effect: Effect) -> Intent:
+        """The effect as it is stored: only the messages that the call before did not have."""
+        base, shared, tail = None, 0, None
+        if effect.messages is not None:
+            place = (effect.agent, str(effect.request.get("purpose")))
+            last = self._calls.get(place)
+            if last is not None:
+                shared = _common(last.messages, effect.messages)
+                base = last if shared else None
+            tail = effect.messages[shared:]
+        request = orjson.dumps(effect.request, option=orjson.OPT_SORT_KEYS)
+        messages = None if tail is None else orjson.dumps(tail, option=orjson.OPT_SORT_KEYS)
+        digest = blake2b(request, digest_size=16)
+        digest.update(f"{base.digest if base else ''}:{shared}:".encode())
+        digest.update(messages or b"")
+        if effect.messages is not None:
+            self._calls[place] = _Call(key, digest.hexdigest(), effect.messages)
+        return Intent(
+            key=key,
+            kind=effect.kind,
+            run=self.run,
+            turn=effect.turn,
+            agent=effect.agent,
+            attempt=1,
+            request_hash=digest.hexdigest(),
+            request=request.decode(),
+            base=base.key if base else None,
+            shared=shared,
+            messages=messages.decode() if messages is not None else None,
+        )
+
+    # -- the log
+
+    def add(self, event: Event) -> None:
+        """An event of the session as a whole, to be committed with what comes next."""
+        self._buffer.append(new_row(event, self.run))
+
+    async def commit(self, intent: Intent | None = None, changes: Changes = NO_CHANGES) -> None:
+        """Writes what was gathered, then tells the followers. Survives being cancelled."""
+        await asyncio.shield(self._commit(intent, changes))
+
+    async def _commit(self, intent: Intent | None, changes: Changes) -> None:
+        async with self._lock:
+            buffer, self._buffer = self._buffer, []
+            finished, self._finished = self._finished, []
+            if not (buffer or finished or intent or changes.status):
+                return
+            elapsed = self._elapsed()
+            self.totals.add(buffer)
+            self.totals.active_ms += elapsed
+            merged = Changes(changes.status, changes.reason, changes.run, elapsed)
+
+            def work(connection: Connection) -> list[Row]:
+                rows = events.append(connection, self.session.id, self.epoch, buffer, merged)
+                for key, result in finished:
+                    effects.finish(connection, self.session.id, key, result)
+                if intent is not None:
+                    effects.begin(connection, self.session.id, intent)
+                return rows
+
+            rows = await self.database.write(work)
+            self.bus.rows(self.session.id, rows)
+
+    def _elapsed(self) -> int:
+        now = time.monotonic()
+        elapsed, self._clock = int((now - self._clock) * 1000), now
+        return elapsed
+
+
+def _common(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> int:
+    """How many leading messages are the same; almost always by identity, which is fast."""
+    most = min(len(before), len(now))
+    if before[:most] == now[:most]:
+        return most
+    for i in range(most):
+        if before[i] is not now[i] and before[i] != now[i]:
+            return i
+    return most

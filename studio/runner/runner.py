@@ -1,0 +1,351 @@
+"""The verbs of a session: start, answer, pause, resume, stop, follow up, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as random_secrets
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Connection
+
+from ..config import Settings
+from ..definitions.checks import check
+from ..definitions.common import Limits
+from ..definitions.references import replaced
+from ..engine.events import InputReceived, SessionFinished, SessionStarted, StatusChanged
+from ..errors import ConflictError, InvalidError, NotFoundError, Problem
+from ..store import closure, definitions, effects, events, sessions
+from ..store.database import Database
+from ..store.events import Changes, Row, new_row
+from ..store.secrets import Vault
+from ..store.sessions import Session
+from ..streaming.bus import Bus
+from .build import Builder, cast, exact_call
+from .local_model import BuiltInModel
+from .models import Models
+from .states import check_move
+from .worker import Worker
+
+STOP_SECONDS = 3.0
+NAME_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a session begins with. `models` exchanges model ids, `pace` is full or reading."""
+
+    workflow: str
+    message: str
+    limits: Limits = field(default_factory=Limits)
+    models: dict[str, str] | None = None
+    pace: Literal["full", "reading"] = "full"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    question: str
+    text: str | None = None
+    approve: bool | None = None
+    values: dict[str, Any] | None = None
+    edited: str | None = None
+    reason: str | None = None
+
+
+class Runner:
+    """All that may be done to sessions, for the web and the CLI alike. Lives in one event loop."""
+
+    def __init__(
+        self, settings: Settings, database: Database, bus: Bus, vault: Vault, local: BuiltInModel
+    ) -> None:
+        self.settings, self.database, self.bus, self.vault = settings, database, bus, vault
+        self.local = local
+        self.models = Models(settings, database, vault, local)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._workers: dict[str, Worker] = {}
+        self._closing = False
+
+    # -- life of the runner
+
+    async def recover(self) -> int:
+        """Takes up every session that a crash or a restart cut off; says how many."""
+        cut = await self.database.read(lambda c: sessions.unfinished(c, ("running", "queued")))
+        for one in cut:
+            session = await self.session(None, one)
+            if session.status == "running":
+                moved = StatusChanged("running", "queued", "The studio was restarted")
+                await self._append(session, [moved], Changes("queued", moved.reason))
+            self._dispatch(one)
+        return len(cut)
+
+    async def close(self) -> None:
+        """Stops working without ending any session: they go on at the next start."""
+        self._closing = True
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.models.close()
+        await self.local.close()
+
+    # -- looking
+
+    async def session(self, owner: str | None, one: str) -> Session:
+        return await self.database.read(lambda c: sessions.get(c, owner, one))
+
+    async def problems(self, owner: str, workflow: str) -> list[Problem]:
+        """What stands in the way of running a workflow, blocking or not."""
+        return await self.database.read(lambda c: self._looked_at(c, owner, workflow, {})[1])
+
+    def _looked_at(
+        self, connection: Connection, owner: str, workflow: str, models: dict[str, str]
+    ) -> tuple[dict[str, Any], list[Problem], int]:
+        root = definitions.get(connection, owner, "workflows", workflow)
+        found = closure.closure(connection, owner, root.parsed())
+        for new in models.values():
+            try:
+                found["models"][new] = definitions.get(connection, owner, "models", new)
+            except NotFoundError:
+                raise InvalidError(
+                    [Problem(["models"], "There is no such model", "unknown_reference")]
+                ) from None
+        around = closure.surroundings(
+            connection, self.vault, owner, found, local_ready=self.local.is_ready
+        )
+        snapshot = closure.snapshot(root, found)
+        if models:
+            keep = snapshot["models"]
+            snapshot = replaced({k: v for k, v in snapshot.items() if k != "models"}, models) | {
+                "models": keep
+            }
+            around = closure.exchanged(around, models)
+        return snapshot, check(closure.workflow_of(snapshot), around), root.revision
+
+    async def exact_call(self, owner: str, one: str, seq: int) -> dict[str, Any]:
+        """The request of a model call as it went over the wire, and the answer as it came back."""
+        session = await self.session(owner, one)
+        call = await self.database.read(lambda c: effects.model_call(c, one, seq))
+        snapshot = await self.database.read(lambda c: sessions.snapshot(c, one))
+        return exact_call(Builder(self.models, session.owner, snapshot), call)
+
+    # -- the verbs
+
+    async def start(self, owner: str, by: str, given: Start) -> Session:
+        """Makes a session and sets it going. Raises InvalidError with every blocking problem."""
+        if not given.message.strip():
+            raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
+        seed = random_secrets.token_hex(16)
+
+        def work(connection: Connection) -> tuple[str, list[Row]]:
+            snapshot, found, revision = self._looked_at(
+                connection, owner, given.workflow, given.models or {}
+            )
+            if blocking := [p for p in found if p.blocking]:
+                raise InvalidError(blocking)
+            workflow = snapshot["workflow"]
+            limits = self._limits(given.limits, Limits(**workflow["limits"]))
+            one = sessions.create(
+                connection,
+                owner,
+                {
+                    "workflow_id": given.workflow,
+                    "workflow_name": workflow["name"],
+                    "revision": revision,
+                    "name": given.name or _title(given.message),
+                    "status": "queued",
+                    "snapshot": orjson.dumps(snapshot).decode(),
+                    "agents": orjson.dumps(cast(snapshot)).decode(),
+                    "seed": seed,
+                    "limits": limits.model_dump_json(),
+                    "pace": given.pace,
+                    "created_by": by,
+                },
+            )
+            started = SessionStarted(workflow["name"], revision, given.message, by)
+            return one, events.append(connection, one, 0, [new_row(started, 1)])
+
+        one, _ = await self.database.write(work)
+        self._dispatch(one)
+        return await self.session(owner, one)
+
+    async def answer(self, owner: str, by: str, one: str, given: Answer) -> Session:
+        """Records a person's answer and lets the session go on. Unknown or answered: conflict."""
+        session = await self.session(owner, one)
+        received = InputReceived(
+            question=given.question,
+            by=by,
+            text=given.text,
+            approve=given.approve,
+            values=given.values,
+            edited=given.edited,
+            reason=given.reason,
+        )
+        result = {
+            k: v
+            for k, v in (
+                ("text", given.text), ("approve", given.approve), ("values", given.values),
+                ("edited", given.edited), ("reason", given.reason), ("by", by),
+            )
+            if v is not None
+        }  # fmt: skip
+
+        def work(connection: Connection) -> list[Row]:
+            now = sessions.get(connection, owner, one)
+            key = effects.question(connection, one, now.run, given.question)
+            if key is None or now.is_over:
+                raise ConflictError("Nobody asks this, or it was answered before")
+            effects.finish(connection, one, key, orjson.dumps(result).decode())
+            rows = [new_row(received, now.run)]
+            changes = Changes()
+            if now.status == "waiting":
+                rows.append(new_row(StatusChanged("waiting", "queued", "Answered", by), now.run))
+                changes = Changes("queued", "Answered")
+            return events.append(connection, one, now.epoch, rows, changes)
+
+        self.bus.rows(one, await self.database.write(work))
+        session = await self.session(owner, one)
+        if session.status == "queued":
+            self._dispatch(one)
+        return session
+
+    async def pause(self, owner: str, by: str, one: str) -> Session:
+        """Pauses before the next turn; the turn that is being made ends first."""
+        session = await self.session(owner, one)
+        if session.status == "paused":
+            return session
+        check_move(session.status, "paused")
+        worker = self._workers.get(one)
+        if worker is not None and session.status in ("running", "queued"):
+            worker.pause("Paused by you", by)
+            return await self.session(owner, one)
+        moved = StatusChanged(session.status, "paused", "Paused by you", by)
+        return await self._move(session, moved)
+
+    async def resume(self, owner: str, by: str, one: str) -> Session:
+        """Lets a paused session go on, and a failed one try its open turn again."""
+        session = await self.session(owner, one)
+        worker = self._workers.get(one)
+        if session.status in ("running", "queued"):
+            if worker is not None:
+                worker.unpause()
+            return session
+        if session.status not in ("paused", "failed"):
+            raise ConflictError(f"The session is {session.status}; there is nothing to resume")
+        moved = StatusChanged(session.status, "queued", "Resumed", by)
+        session = await self._move(session, moved)
+        self._dispatch(one)
+        return session
+
+    async def stop(self, owner: str, by: str, one: str) -> Session:
+        """Ends the session now; what was said so far is kept."""
+        session = await self.session(owner, one)
+        if session.status == "stopped":
+            return session
+        check_move(session.status, "stopped")
+        worker, task = self._workers.get(one), self._tasks.get(one)
+        if worker is not None and task is not None and not task.done():
+            worker.stop(by)
+            task.cancel()
+            await asyncio.wait([task], timeout=STOP_SECONDS)
+            session = await self.session(owner, one)
+            if session.is_over:
+                return session
+        return await self._finish(session, "stopped", "Stopped by you", by)
+
+    async def follow_up(self, owner: str, by: str, one: str, message: str) -> Session:
+        """Gives a session that is over another message; the history is kept."""
+        if not message.strip():
+            raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
+        session = await self.session(owner, one)
+        check_move(session.status, "queued")
+        if not session.is_over:
+            raise ConflictError(f"The session is {session.status}; wait until it has ended")
+        run = session.run + 1
+        started = SessionStarted(session.workflow_name, session.revision, message, by)
+        moved = StatusChanged(session.status, "queued", "A follow-up message", by)
+        changes = Changes("queued", moved.reason, run=run)
+        await self._append(session, [started, moved], changes, run=run)
+        self._dispatch(one)
+        return await self.session(owner, one)
+
+    async def change(
+        self, owner: str, one: str, limits: Limits | None, tags: list[str] | None, pace: str | None
+    ) -> Session:
+        """Changes limits, tags or pace; a running session feels it at its next turn."""
+        session = await self.session(owner, one)
+        values: dict[str, Any] = {}
+        if limits is not None:
+            snapshot = await self.database.read(lambda c: sessions.snapshot(c, one))
+            allowed = self._limits(limits, Limits(**snapshot["workflow"]["limits"]))
+            values["limits"] = allowed.model_dump_json()
+        if tags is not None:
+            values["tags"] = orjson.dumps(tags).decode()
+        if pace is not None:
+            values["pace"] = pace
+        if values:
+            session = await self.database.write(lambda c: sessions.patch(c, owner, one, values))
+        recorder = self._workers[one].recorder if one in self._workers else None
+        if recorder is not None:
+            recorder.limits = Limits(**session.limits)
+            recorder.pace = session.pace
+        return session
+
+    async def delete(self, owner: str, by: str, one: str) -> None:
+        """Stops the session if it is active, then removes it with its whole log."""
+        session = await self.session(owner, one)
+        if not session.is_over:
+            await self.stop(owner, by, one)
+        await self.database.write(lambda c: sessions.remove(c, owner, one))
+
+    # -- inside
+
+    def _limits(self, asked: Limits, workflow: Limits) -> Limits:
+        """Session within workflow within server, limit by limit."""
+        s = self.settings
+        server = Limits(
+            max_messages=s.max_messages,
+            max_tokens=s.max_tokens,
+            max_cost_usd=s.max_cost_usd,
+            max_seconds=s.max_seconds,
+        )
+        return asked.within(workflow).within(server)
+
+    async def _move(self, session: Session, moved: StatusChanged) -> Session:
+        await self._append(session, [moved], Changes(moved.to, moved.reason))
+        return await self.session(session.owner, session.id)
+
+    async def _finish(self, session: Session, status: str, reason: str, by: str) -> Session:
+        moved = StatusChanged(session.status, status, reason, by)
+        ended = SessionFinished(session.run, status, reason, "", by)
+        await self._append(session, [moved, ended], Changes(status, reason, new_epoch=True))
+        return await self.session(session.owner, session.id)
+
+    async def _append(
+        self, session: Session, given: list[Any], changes: Changes, run: int | None = None
+    ) -> None:
+        rows = [new_row(event, run or session.run) for event in given]
+        written = await self.database.write(
+            lambda c: events.append(c, session.id, session.epoch, rows, changes)
+        )
+        self.bus.rows(session.id, written)
+
+    def _dispatch(self, one: str) -> None:
+        """Sets a worker on a queued session, after the one that may just be leaving it."""
+        if self._closing:
+            return
+        before = self._tasks.get(one)
+        worker = self._workers[one] = Worker(self.database, self.bus, self.models, one)
+        task = asyncio.get_running_loop().create_task(worker.work(before), name=f"session {one}")
+        self._tasks[one] = task
+        task.add_done_callback(lambda done: self._forget(one, done))
+
+    def _forget(self, one: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(one) is task:
+            del self._tasks[one]
+            self._workers.pop(one, None)
+
+
+def _title(message: str) -> str:
+    line = next((x.strip() for x in message.splitlines() if x.strip()), "Session")
+    return line if len(line) <= NAME_LENGTH else f"{line[: NAME_LENGTH - 1]}…"

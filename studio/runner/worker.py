@@ -1,0 +1,181 @@
+"""One worker on one session: claims it, plays it from the start, and leaves it in a true state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from ..definitions.common import Limits
+from ..engine.context import RunContext
+from ..engine.errors import EngineError, ModelError, Suspend
+from ..engine.events import Failure, SessionFinished, StatusChanged
+from ..errors import StudioError
+from ..store import effects, events, sessions
+from ..store.database import Database
+from ..store.events import Changes, FencedError, new_row
+from ..streaming.bus import Bus
+from .build import Builder, LiveChat
+from .models import Models
+from .recorder import Recorder
+
+log = logging.getLogger("studio.runner")
+
+
+class Worker:
+    """Plays one session until it ends, waits, pauses or is cut."""
+
+    def __init__(self, database: Database, bus: Bus, models: Models, session_id: str) -> None:
+        self.database, self.bus, self.models = database, bus, models
+        self.session_id = session_id
+        self.recorder: Recorder | None = None
+        self._pause: tuple[str, str] | None = None
+        self._stopped_by: str | None = None
+
+    def pause(self, reason: str, by: str) -> None:
+        self._pause = (reason, by)
+        if self.recorder is not None:
+            self.recorder.pause_reason, self.recorder.pause_by = reason, by
+
+    def unpause(self) -> None:
+        self._pause = None
+        if self.recorder is not None:
+            self.recorder.pause_reason, self.recorder.pause_by = "", None
+
+    def stop(self, by: str) -> None:
+        """Said before the task is cancelled: the session ends instead of going on later."""
+        self._stopped_by = by
+
+    async def work(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        try:
+            recorder = self.recorder = await self._claim()
+        except (FencedError, StudioError) as error:
+            log.info("session %s was not taken: %s", self.session_id, error)
+            return
+        try:
+            summary, context = await self._play(recorder)
+            reason = context.ended_by or "The conversation ended"
+            await self._finish(recorder, "finished", reason, summary)
+        except Suspend as suspended:
+            if suspended.state == "paused":
+                await self._leave(recorder, "paused", suspended.reason)
+        except asyncio.CancelledError:
+            await self._cut(recorder)
+            raise
+        except FencedError:
+            log.info("session %s was taken over", self.session_id)
+        except Exception as error:  # noqa: BLE001 - a session must never be left "running"
+            await self._fail(recorder, error)
+
+    async def _claim(self) -> Recorder:
+        """Takes a queued session: a new epoch fences off whoever had it before."""
+
+        def work(connection: Connection) -> tuple[Recorder, list[events.Row]]:
+            session = sessions.get(connection, None, self.session_id)
+            if session.status != "queued":
+                raise FencedError(f"the session is {session.status}")
+            moved = StatusChanged("queued", "running", "")
+            rows = events.append(
+                connection,
+                session.id,
+                session.epoch,
+                [new_row(moved, session.run)],
+                Changes("running", "", new_epoch=True),
+            )
+            recorder = Recorder(
+                database=self.database,
+                bus=self.bus,
+                session=session,
+                epoch=session.epoch + 1,
+                recorded=effects.load(connection, session.id),
+                said=events.said(connection, session.id),
+                limits=Limits(**session.limits),
+                pace=session.pace,
+            )
+            return recorder, rows
+
+        recorder, rows = await self.database.write(work)
+        if self._pause is not None:
+            recorder.pause_reason, recorder.pause_by = self._pause
+        self.bus.rows(self.session_id, rows)
+        return recorder
+
+    async def _play(self, recorder: Recorder) -> tuple[str, RunContext]:
+        """Plays every run of the session in order; those before the last are only replayed."""
+        session = recorder.session
+        snapshot = await self.database.read(lambda c: sessions.snapshot(c, session.id))
+        tasks = await self.database.read(lambda c: events.tasks(c, session.id))
+        context = RunContext(
+            sink=recorder,
+            effects=recorder,
+            random=random.Random(session.seed),  # noqa: S311 - for repeatable speakers
+            seed=session.seed,
+        )
+        chat = Builder(self.models, session.owner, snapshot).chat(context)
+        summary = ""
+        for number, task in enumerate(tasks, 1):
+            recorder.run = number
+            summary = await self._run(chat, recorder, task, first=number == 1)
+        return summary, context
+
+    @staticmethod
+    async def _run(chat: LiveChat, recorder: Recorder, task: str, *, first: bool) -> str:
+        try:
+            return await chat.play(task, first=first)
+        except Suspend as cut:
+            if cut.state != "cut":
+                raise
+            return ""
+
+    async def _finish(
+        self, recorder: Recorder, status: str, reason: str, summary: str = "", by: str | None = None
+    ) -> None:
+        recorder.run = recorder.last_run
+        recorder.add(StatusChanged("running", status, reason, by))
+        recorder.add(SessionFinished(recorder.last_run, status, reason, summary, by))
+        await recorder.commit(changes=Changes(status, reason))
+        self.bus.clear(self.session_id)
+
+    async def _leave(self, recorder: Recorder, status: str, reason: str) -> None:
+        recorder.run = recorder.last_run
+        recorder.add(StatusChanged("running", status, reason, recorder.pause_by))
+        await recorder.commit(changes=Changes(status, reason))
+
+    async def _cut(self, recorder: Recorder) -> None:
+        """Cancelled: by Stop, which ends the session, or by the studio's end, which does not."""
+        self.bus.clear(self.session_id)
+        if self._stopped_by is not None:
+            await self._quietly(
+                lambda: self._finish(recorder, "stopped", "Stopped by you", by=self._stopped_by)
+            )
+
+    async def _fail(self, recorder: Recorder, error: Exception) -> None:
+        """Every failure is a state that a person can read."""
+        known = isinstance(error, EngineError | StudioError)
+        if not known:
+            log.exception("session %s failed", self.session_id, exc_info=error)
+        message = str(error) if known else f"The studio failed inside: {type(error).__name__}"
+        self.bus.clear(self.session_id)
+        recorder.run = recorder.last_run
+        recorder.add(
+            Failure(
+                who=getattr(error, "who", "storage"),
+                message=message,
+                retryable=True,
+                detail=(error.detail or None) if isinstance(error, ModelError) else None,
+            )
+        )
+        await self._quietly(lambda: self._finish(recorder, "failed", message))
+
+    async def _quietly(self, work: Callable[[], object]) -> None:
+        try:
+            await work()  # type: ignore[misc]
+        except FencedError:
+            log.info("session %s was taken over", self.session_id)
+        except StudioError as error:
+            log.error("session %s could not be closed: %s", self.session_id, error)

@@ -1,0 +1,132 @@
+"""Secrets: encrypted at rest with a key that is not in the database; they go in and stay in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Connection, delete, insert, select, update
+
+from ..errors import NotFoundError, SettingsError
+from .tables import new_id, now, scope, secret
+
+KEY_FILE = "secret.key"
+
+
+class Vault:
+    """Encrypts and decrypts. Owner and name are part of what is encrypted: no row swapping."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(k) for k in keys])
+        except ValueError:
+            raise SettingsError(
+                "The secret key is not a Fernet key: 32 bytes in URL-safe base64"
+            ) from None
+
+    def seal(self, owner: str, name: str, value: str) -> str:
+        return self._fernet.encrypt(orjson.dumps([owner, name, value])).decode()
+
+    def open(self, owner: str, name: str, sealed: str) -> str | None:
+        """The value, or None when this key cannot open it or it belongs elsewhere."""
+        try:
+            found = orjson.loads(self._fernet.decrypt(sealed.encode()))
+        except (InvalidToken, orjson.JSONDecodeError):
+            return None
+        return found[2] if found[:2] == [owner, name] else None
+
+
+def load_keys(home: Path, given: str | None, file: Path | None) -> list[str]:
+    """The keys of the vault: from the settings, a file, or one made in the data folder."""
+    if given:
+        return [k.strip() for k in given.split(",") if k.strip()]
+    path = file or home / KEY_FILE
+    if not path.exists():
+        if file is not None:
+            raise SettingsError(f"STUDIO_SECRET_KEY_FILE {file} does not exist")
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(Fernet.generate_key())
+    return path.read_text().split()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretInfo:
+    """What may be told of a secret: never its value. `hint` is its end, like "...1234"."""
+
+    name: str
+    hint: str
+    destination: str
+    updated_at: str
+
+
+def put(
+    connection: Connection,
+    vault: Vault,
+    owner: str,
+    name: str,
+    value: str,
+    *,
+    destination: str = "",
+    model_id: str | None = None,
+) -> None:
+    """Stores or replaces a secret; a model's key is bound to scheme, host and port."""
+    at = now()
+    row = {
+        "ciphertext": vault.seal(owner, name, value),
+        "hint": f"...{value[-4:]}" if len(value) >= 12 else "set",
+        "destination": destination,
+        "model_id": model_id,
+        "updated_at": at,
+    }
+    changed = connection.execute(
+        update(secret).where(scope(secret, owner), secret.c.name == name).values(row)
+    )
+    if not changed.rowcount:
+        new = {"id": new_id(), "owner_id": owner, "name": name, "created_at": at, **row}
+        connection.execute(insert(secret).values(new))
+
+
+def reveal(
+    connection: Connection, vault: Vault, owner: str, name: str, destination: str
+) -> str | None:
+    """The value, only for the destination it was entered for. For model calls, never for a page."""
+    query = select(secret.c.ciphertext, secret.c.destination).where(
+        scope(secret, owner), secret.c.name == name
+    )
+    row = connection.execute(query).first()
+    if row is None or row.destination not in ("", destination):
+        return None
+    return vault.open(owner, name, row.ciphertext)
+
+
+def info(connection: Connection, owner: str, name: str) -> SecretInfo | None:
+    query = select(secret).where(scope(secret, owner), secret.c.name == name)
+    row = connection.execute(query).mappings().first()
+    return _info(row) if row else None
+
+
+def infos(connection: Connection, owner: str) -> list[SecretInfo]:
+    query = select(secret).where(scope(secret, owner)).order_by(secret.c.name)
+    return [_info(r) for r in connection.execute(query).mappings()]
+
+
+def _info(row: object) -> SecretInfo:
+    return SecretInfo(**{k: row[k] for k in ("name", "hint", "destination", "updated_at")})  # type: ignore[index]
+
+
+def remove(connection: Connection, owner: str, name: str) -> None:
+    gone = connection.execute(delete(secret).where(scope(secret, owner), secret.c.name == name))
+    if not gone.rowcount:
+        raise NotFoundError("There is no such secret")
+
+
+def values(connection: Connection, vault: Vault, owner: str) -> list[str]:
+    """All readable values: what must be masked wherever it would appear."""
+    query = select(secret.c.name, secret.c.ciphertext).where(scope(secret, owner))
+    opened = (vault.open(owner, name, sealed) for name, sealed in connection.execute(query))
+    return [value for value in opened if value]

@@ -1,0 +1,197 @@
+"""The rows. Every table that holds somebody's things has owner_id; queries go through `scope`.
+
+Definitions and events are stored as validated JSON text: the pydantic classes are the truth, the
+other columns are what we search and sort by. Times are RFC 3339 text in UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+OWNER = "owner"  # the one owner until users come
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_id() -> str:
+    return secrets.token_hex(10)
+
+
+def scope(table: Any, owner: str) -> ColumnElement[bool]:
+    """The one place that says whose rows a query may touch."""
+    return table.c.owner_id == owner  # type: ignore[no-any-return]
+
+
+class DefinitionRow(SQLModel, table=True):
+    __tablename__ = "definition"
+    __table_args__ = (
+        Index(
+            "ix_definition_name",
+            "owner_id",
+            "noun",
+            "name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_definition_list", "owner_id", "noun", "created_at", "id"),
+    )
+    id: str = Field(primary_key=True)
+    owner_id: str
+    noun: str
+    name: str
+    kind: str = ""
+    revision: int = 1
+    body: str = Field(sa_type=Text)
+    draft: str | None = Field(default=None, sa_type=Text)
+    origin: str | None = None
+    created_at: str
+    updated_at: str
+    deleted_at: str | None = None
+
+
+class RevisionRow(SQLModel, table=True):
+    __tablename__ = "revision"
+    definition_id: str = Field(primary_key=True, foreign_key="definition.id", ondelete="CASCADE")
+    n: int = Field(primary_key=True)
+    body: str = Field(sa_type=Text)
+    by: str
+    created_at: str
+
+
+class ReferenceRow(SQLModel, table=True):
+    """`from_id` uses `to_id`; follows from the body and answers "who uses this?"."""
+
+    __tablename__ = "reference"
+    from_id: str = Field(primary_key=True, foreign_key="definition.id", ondelete="CASCADE")
+    to_id: str = Field(primary_key=True, index=True)
+
+
+class SecretRow(SQLModel, table=True):
+    """`ciphertext` holds owner, name and value together, so that rows cannot be swapped."""
+
+    __tablename__ = "secret"
+    __table_args__ = (Index("ix_secret_name", "owner_id", "name", unique=True),)
+    id: str = Field(primary_key=True)
+    owner_id: str
+    name: str
+    ciphertext: str = Field(sa_type=Text)
+    hint: str = ""
+    destination: str = ""
+    model_id: str | None = Field(default=None, index=True)
+    created_at: str
+    updated_at: str
+
+
+class SessionRow(SQLModel, table=True):
+    """`epoch` fences writers: only the holder of the current epoch may append."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index("ix_session_list", "owner_id", "created_at", "id"),
+        Index("ix_session_status", "status"),
+        Index("ix_session_workflow", "owner_id", "workflow_id"),
+    )
+    id: str = Field(primary_key=True)
+    owner_id: str
+    workflow_id: str
+    workflow_name: str
+    revision: int
+    name: str
+    status: str
+    reason: str = ""
+    run: int = 1
+    snapshot: str = Field(sa_type=Text)
+    agents: str = Field(default="[]", sa_type=Text)
+    seed: str
+    limits: str = Field(default="{}", sa_type=Text)
+    tags: str = Field(default="[]", sa_type=Text)
+    pace: str = "full"
+    last_seq: int = 0
+    epoch: int = 0
+    turns: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_nano: int = 0
+    active_ms: int = 0
+    parent: str | None = None
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class EventRow(SQLModel, table=True):
+    """One row of a session's log. (run, chat, n) numbers what a replay would say again."""
+
+    __tablename__ = "event"
+    __table_args__ = {"sqlite_with_rowid": False}
+    session_id: str = Field(primary_key=True, foreign_key="session.id", ondelete="CASCADE")
+    seq: int = Field(primary_key=True)
+    kind: str
+    run: int
+    chat: str = ""
+    n: int | None = None
+    effect: str | None = None
+    body: str = Field(sa_type=Text)
+
+
+class EffectRow(SQLModel, table=True):
+    """One thing a chat asked of the outside, `state` intent or done.
+
+    The messages of a model call are the first `shared` messages of effect `base`, then `messages`.
+    """
+
+    __tablename__ = "effect"
+    __table_args__ = {"sqlite_with_rowid": False}
+    session_id: str = Field(primary_key=True, foreign_key="session.id", ondelete="CASCADE")
+    key: str = Field(primary_key=True)
+    kind: str
+    run: int
+    turn: int
+    agent: str
+    state: str
+    attempt: int = 1
+    request_hash: str
+    request: str = Field(sa_type=Text)
+    base: str | None = None
+    shared: int = 0
+    messages: str | None = Field(default=None, sa_type=Text)
+    result: str | None = Field(default=None, sa_type=Text)
+    at: str
+
+
+class LoginRow(SQLModel, table=True):
+    """A browser that is logged in; only a hash of its cookie is kept."""
+
+    __tablename__ = "login"
+    id_hash: str = Field(primary_key=True)
+    owner_id: str
+    created_at: str
+    expires_at: str
+
+
+class SettingRow(SQLModel, table=True):
+    """Small facts about the installation, as JSON."""
+
+    __tablename__ = "setting"
+    owner_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: str = Field(sa_type=Text)
+
+
+definition = SQLModel.metadata.tables["definition"]
+revision = SQLModel.metadata.tables["revision"]
+reference = SQLModel.metadata.tables["reference"]
+secret = SQLModel.metadata.tables["secret"]
+session = SQLModel.metadata.tables["session"]
+event = SQLModel.metadata.tables["event"]
+effect = SQLModel.metadata.tables["effect"]
+login = SQLModel.metadata.tables["login"]
+setting = SQLModel.metadata.tables["setting"]

@@ -1,0 +1,106 @@
+"""Follows a session: replay after N, then live, then the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from sqlalchemy import Connection
+
+from ..engine.events import Delta
+from ..store import events, sessions
+from ..store.database import Database
+from ..store.events import Row
+from .bus import Bus, Subscription
+
+BATCH = 1000
+
+
+async def follow(
+    database: Database, bus: Bus, session_id: str, after: int = 0, *, shows_pages: bool = False
+) -> AsyncIterator[Row | Delta]:
+    """Every row after `after`, exactly once and in order, and the live text between them.
+
+    Ends after a `session_finished` that is the last row while the session is over. A row is only
+    ever yielded once it is committed.
+    """
+    subscription = bus.subscribe(session_id, shows_pages=shows_pages)
+    follower = _Follower(database, bus, session_id, after, subscription)
+    try:
+        async for item in follower.items():
+            yield item
+    finally:
+        bus.unsubscribe(session_id, subscription)
+
+
+class _Follower:
+    def __init__(
+        self, database: Database, bus: Bus, session_id: str, after: int, mine: Subscription
+    ) -> None:
+        self.database, self.bus, self.session_id = database, bus, session_id
+        self.cursor = after
+        self.mine = mine
+        self.last_kind = ""
+        self.open: dict[str, tuple[int, int]] = {}
+
+    async def items(self) -> AsyncIterator[Row | Delta]:
+        over = False
+        while not over:
+            if self.mine.resync:
+                self.mine.resync = False
+                async for item in self._catch_up():
+                    yield item
+                over = await self._is_over()
+            elif self.mine.items:
+                item = self.mine.items.popleft()
+                if self._is_news(item):
+                    yield item
+                    over = isinstance(item, Row) and await self._is_over()
+            else:
+                self.mine.woken.clear()
+                await self.mine.woken.wait()
+
+    def _is_news(self, item: Row | Delta) -> bool:
+        """Takes the next row; asks for a look at the log when one is missing in between."""
+        if isinstance(item, Delta):
+            return self._is_current(item)
+        if item.seq > self.cursor + 1:
+            self.mine.resync = True
+        if item.seq != self.cursor + 1:
+            return False
+        self._take(item)
+        return True
+
+    async def _catch_up(self) -> AsyncIterator[Row | Delta]:
+        """The rows of the log after the cursor, then the text so far of open turns."""
+        rows: list[Row] = []
+        while not rows or len(rows) == BATCH:
+            rows = await self.database.read(self._next_rows)
+            for row in rows:
+                self._take(row)
+                yield row
+            if not rows:
+                break
+        for delta in self.bus.live(self.session_id):
+            if self._is_current(delta):
+                yield delta
+
+    def _next_rows(self, connection: Connection) -> list[Row]:
+        return events.after(connection, self.session_id, self.cursor, BATCH)
+
+    def _take(self, row: Row) -> None:
+        self.cursor = row.seq
+        self.last_kind = row.kind
+        if row.kind in ("turn_started", "message"):
+            data = row.data()
+            ended = row.kind == "message"
+            self.open[data["chat"]] = (data["turn"] + ended, 1 if ended else data["attempt"])
+
+    def _is_current(self, delta: Delta) -> bool:
+        """Text of a turn that has ended, or of an attempt that was cut, is not shown again."""
+        return (delta.turn, delta.attempt) >= self.open.get(delta.chat, (0, 0))
+
+    async def _is_over(self) -> bool:
+        if self.last_kind not in ("session_finished", ""):
+            return False
+        session = await self.database.read(lambda c: sessions.get(c, None, self.session_id))
+        return session.is_over and session.last_seq <= self.cursor

@@ -1,0 +1,91 @@
+"""Aliases that make a handler's signature read like a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
+
+from ..config import Settings
+from ..errors import InvalidError, Problem
+from ..runner.local_model import BuiltInModel
+from ..runner.runner import Runner
+from ..store.catalog import Catalog
+from ..store.database import Database
+from ..store.secrets import Vault
+from ..streaming.bus import Bus
+from .security import Principal
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the studio that handlers call; made once by `create_app`."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    bus: Bus
+    runner: Runner
+    catalog: Catalog
+    local: BuiltInModel
+    login_token: str
+
+
+def _services(request: Request) -> Services:
+    return request.app.state.services  # type: ignore[no-any-return]
+
+
+def _principal(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)  # the Credentials guard lets nobody else through
+    return principal
+
+
+Studio = Annotated[Services, Depends(_services)]
+Me = Annotated[Principal, Depends(_principal)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Search = Annotated[str, Query(max_length=500)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+def _if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """The revision that the client believes to be the newest."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'(?:W/)?"?(\d{1,9})"?', if_match.strip())
+    if not found:
+        raise InvalidError([Problem(["If-Match"], 'Use the ETag, like "3"', "if_match")])
+    return int(found[1])
+
+
+IfMatch = Annotated[int | None, Depends(_if_match)]
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+class StrictRequest(Request):
+    """Reads JSON strictly: no NaN, no lone surrogates, no bottomless nesting."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_strict_json"):
+            self._strict_json = orjson.loads(await self.body())
+        return self._strict_json
+
+
+class StrictRoute(APIRoute):
+    """Every JSON route reads its body with StrictRequest; what it cannot read is 422."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return strict
