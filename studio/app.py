@@ -17,17 +17,29 @@ from .runner.runner import Runner
 from .store import logins, secrets
 from .store.catalog import Catalog
 from .store.database import Database
+from .store.samples import install_samples
 from .store.secrets import Vault
+from .store.tables import OWNER
 from .streaming.bus import Bus
 from .web import errors
 from .web.api import agents, models, sessions, skills, system, workflows
 from .web.api import secrets as secrets_api
 from .web.dependencies import Services
+from .web.pages import agents as agent_pages
+from .web.pages import home
+from .web.pages import models as model_pages
+from .web.pages import sessions as session_pages
+from .web.pages import skills as skill_pages
+from .web.pages import workflows as workflow_pages
 from .web.security import BodyLimit, Credentials, HostGuard, OriginGuard, SecurityHeaders
 
 API_ROUTERS = (
     models.router, skills.router, agents.router, workflows.router, sessions.router,
     secrets_api.router, system.router,
+)  # fmt: skip
+PAGE_ROUTERS = (
+    home.router, session_pages.router, workflow_pages.router, agent_pages.router,
+    model_pages.router, skill_pages.router,
 )  # fmt: skip
 
 
@@ -57,6 +69,8 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.gallery:
+            await install_samples(services.catalog, OWNER)
         await services.runner.recover()
         yield
         await services.runner.close()
@@ -71,7 +85,7 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in API_ROUTERS:
+    for router in (*API_ROUTERS, *PAGE_ROUTERS):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=asset_dir("static")), name="static")
     errors.install(app)

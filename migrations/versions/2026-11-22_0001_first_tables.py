@@ -21,21 +21,16 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("draft", sa.Text(), nullable=True),
-        sa.Column("origin", sa.String(), nullable=True),
+        sa.Column("origin", sa.String(), nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
         sa.Column("updated_at", sa.String(), nullable=False),
         sa.Column("deleted_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_definition_list", "definition", ["owner_id", "noun", "created_at", "id"])
-    op.create_index(
-        "ix_definition_name",
-        "definition",
-        ["owner_id", "noun", "name"],
-        unique=True,
+    op.create_index("ix_definition_name", "definition", ["owner_id", "noun", "origin", "name"], unique=True,
         sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
-    )
+        postgresql_where=sa.text("deleted_at IS NULL"))
     op.create_table(
         "login",
         sa.Column("id_hash", sa.String(), nullable=False),

@@ -227,9 +227,9 @@ def cast(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
         body = snapshot["agents"][one]
         i = len(members)
         hue = HUES[i] if i < len(HUES) else (i * 47) % 360
-        members.append(
-            {"id": one, "name": body["name"], "kind": body["kind"], "hue": hue, "role": role(body)}
-        )
+        opens = one not in workflow.get("agents", [one])
+        member = {"id": one, "name": body["name"], "kind": body["kind"], "hue": hue}
+        members.append(member | {"role": "Opens the chat" if opens else role(body)})
     return members
 
 

@@ -28,7 +28,7 @@ class Catalog:
         by: str,
         noun: Noun,
         given: AnyDefinition | ModelInput,
-        origin: str | None = None,
+        origin: str = "",
     ) -> dict[str, Any]:
         def work(connection: Connection) -> Stored:
             if isinstance(given, ModelInput):

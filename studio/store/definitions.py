@@ -28,7 +28,7 @@ class Stored:
     revision: int
     body: dict[str, Any]
     draft: dict[str, Any] | None
-    origin: str | None
+    origin: str
     created_at: str
     updated_at: str
 
@@ -62,7 +62,7 @@ def create(
     noun: Noun,
     given: AnyDefinition,
     by: str,
-    origin: str | None = None,
+    origin: str = "",
 ) -> Stored:
     """Stores revision 1. Raises InvalidError for a taken name or an unknown reference."""
     at = now()
@@ -251,13 +251,14 @@ def revision_body(
 
 
 def by_name(connection: Connection, owner: str, noun: Noun, name: str) -> Stored | None:
+    """The definition of that name; a person's own before a sample."""
     query = select(definition).where(
         scope(definition, owner),
         definition.c.noun == noun,
         definition.c.name == name,
         definition.c.deleted_at.is_(None),
     )
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(query.order_by(definition.c.origin)).mappings().first()
     return _stored(row) if row else None
 
 

@@ -25,7 +25,7 @@ def create(
     owner: str,
     given: ModelInput,
     by: str,
-    origin: str | None = None,
+    origin: str = "",
 ) -> Stored:
     stored = definitions.create(connection, owner, "models", given.definition(None), by, origin)
     if given.api_key is None:

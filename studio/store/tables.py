@@ -30,12 +30,18 @@ def scope(table: Any, owner: str) -> ColumnElement[bool]:
 
 
 class DefinitionRow(SQLModel, table=True):
+    """`origin` is "" for what a person made, else the sample it came with.
+
+    Names are unique per noun and origin: samples never take a name that a person may want.
+    """
+
     __tablename__ = "definition"
     __table_args__ = (
         Index(
             "ix_definition_name",
             "owner_id",
             "noun",
+            "origin",
             "name",
             unique=True,
             sqlite_where=text("deleted_at IS NULL"),
@@ -51,7 +57,7 @@ class DefinitionRow(SQLModel, table=True):
     revision: int = 1
     body: str = Field(sa_type=Text)
     draft: str | None = Field(default=None, sa_type=Text)
-    origin: str | None = None
+    origin: str = ""
     created_at: str
     updated_at: str
     deleted_at: str | None = None

@@ -69,10 +69,15 @@ class Bus:
         channel = self._channels.get(session_id)
         return channel is not None and any(s.shows_pages for s in channel.subscriptions)
 
-    def live(self, session_id: str) -> list[Delta]:
-        """The text so far of every open turn, each as one delta from offset 0."""
-        channel = self._channels.get(session_id)
-        return list(channel.live.values()) if channel else []
+    def join(self, session_id: str, subscription: Subscription) -> list[Delta]:
+        """The text so far of every open turn, each as one delta from offset 0.
+
+        What was gathered for the subscription is part of it, so it is not told again.
+        """
+        channel = self._channel(session_id)
+        self._flush(channel)
+        subscription.items = deque(i for i in subscription.items if isinstance(i, Row))
+        return list(channel.live.values())
 
     def rows(self, session_id: str, rows: Sequence[Row]) -> None:
         """Tells of committed rows, after the live text that came before them."""

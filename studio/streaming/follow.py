@@ -80,7 +80,7 @@ class _Follower:
                 yield row
             if not rows:
                 break
-        for delta in self.bus.live(self.session_id):
+        for delta in self.bus.join(self.session_id, self.mine):
             if self._is_current(delta):
                 yield delta
 

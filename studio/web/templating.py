@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from typing import Any
 
+import orjson
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..assets import asset_dir
+from .formats import FILTERS
+from .markdown import to_html
 
 
 @cache
 def environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(asset_dir("templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters.update(FILTERS)
+    made.filters["markdown"] = lambda text: Markup(to_html(text))  # noqa: S704 - sanitised there
+    made.filters["pretty"] = _pretty
+    made.filters["id_name"] = lambda stored: (stored.id, stored.name)
+    made.filters["id_card"] = lambda card: (card.id, card)
+    made.filters["key_label"] = lambda item: (item[0], item[1].label)
+    made.globals["asset"] = asset_url
+    return made
+
+
+def _pretty(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+@cache
+def asset_url(name: str) -> str:
+    """The address of a static file; its hash makes browsers fetch a changed one."""
+    data = (asset_dir("static") / name).read_bytes()
+    return f"/static/{name}?{hashlib.blake2b(data, digest_size=6).hexdigest()}"
 
 
 def render(name: str, values: dict[str, Any]) -> str:
     return environment().get_template(name).render(values)
 
 
+class EmptyFrame:
+    """What the navigation shows where nothing is known, as on an error page."""
+
+    waiting = 0
+    recent: tuple[Any, ...] = ()
+    local_ready = False
+    local_running = False
+
+
 def page(request: Request, name: str, values: dict[str, Any], status: int = 200) -> Response:
-    return HTMLResponse(render(name, {"request": request, **values}), status)
+    """A whole page. `frame` is what the navigation around it shows."""
+    filled = {"request": request, "nav": "", "frame": EmptyFrame(), **values}
+    return HTMLResponse(render(name, filled), status)

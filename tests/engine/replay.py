@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from studio.engine import (
     AssistantAgent,
     CodeExecution,
@@ -37,58 +35,14 @@ from studio.engine.llm.models import Endpoint, ModelSpec
 from studio.engine.llm.openai_client import OpenAIClient
 from studio.engine.termination import predicate
 
+from .scripted_server import ScriptedServer
+
 TYPES = {
     "conversable": ConversableAgent,
     "assistant": AssistantAgent,
     "user_proxy": UserProxyAgent,
 }
 COMPARED_MESSAGE_KEYS = ("speaker", "to", "content", "role", "tool_calls", "tool_responses")
-
-
-class ScriptedServer:
-    """Pops one reply per request from the queue of the agent that the address names."""
-
-    def __init__(self, replies: dict[str, list[Any]]) -> None:
-        self.replies = {name: list(queue) for name, queue in replies.items()}
-        self.calls: list[dict[str, Any]] = []
-
-    async def __aenter__(self) -> ScriptedServer:
-        app = web.Application(client_max_size=2**26)
-        app.router.add_post("/{agent}/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=0.1)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
-
-    async def _complete(self, request: web.Request) -> web.StreamResponse:
-        agent = request.match_info["agent"]
-        body = await request.json()
-        self.calls.append({"agent": agent, "messages": body["messages"]})
-        queue = self.replies.get(agent) or []
-        if not queue:
-            return web.json_response({"error": {"message": f"no reply for {agent}"}}, status=400)
-        reply = queue.pop(0)
-        if isinstance(reply, dict) and "error" in reply:
-            status = reply["error"].get("status", 500)
-            return web.json_response({"error": reply["error"]}, status=status)
-        content = reply if isinstance(reply, str) else reply.get("content")
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await response.prepare(request)
-        delta: dict[str, Any] = {"role": "assistant", "content": content}
-        usage = {"prompt_tokens": 10, "completion_tokens": 5}
-        for chunk in (
-            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
-            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": usage},
-        ):
-            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        await response.write(b"data: [DONE]\n\n")
-        return response
 
 
 @dataclass
@@ -122,9 +76,12 @@ class Recorder:
 class Builder:
     """The agents of a scenario, by name."""
 
-    def __init__(self, definition: dict[str, Any], port: int, client: OpenAIClient) -> None:
+    def __init__(self, port: int, client: OpenAIClient) -> None:
         self.port, self.client = port, client
         self.agents: dict[str, ConversableAgent] = {}
+
+    def build(self, definition: dict[str, Any]) -> None:
+        """Managers last: they need their members."""
         later = []
         for item in definition["agents"]:
             if item["type"] == "group_manager":
@@ -137,13 +94,17 @@ class Builder:
     def _llm(self, item: dict[str, Any]) -> LLM | None:
         if not item.get("llm"):
             return None
-        name = item["name"]
+        given = item["llm"]
+        names = given["models"] if isinstance(given, dict) and "models" in given else [item["name"]]
+        return LLM(tuple(self._spec(name) for name in names), lambda _: self.client)
+
+    def _spec(self, name: str) -> ModelSpec:
+        """A model whose address says whose queue of replies it reads."""
 
         async def endpoint() -> Endpoint:
             return Endpoint(f"http://127.0.0.1:{self.port}/{name}/v1", "key")
 
-        spec = ModelSpec(id=name, name="gpt-4", model="gpt-4", endpoint=endpoint, timeout=10)
-        return LLM((spec,), lambda _: self.client)
+        return ModelSpec(id=name, name="gpt-4", model="gpt-4", endpoint=endpoint, timeout=10)
 
     def _agent(self, item: dict[str, Any]) -> ConversableAgent:
         stop = item.get("is_termination_msg")
@@ -191,7 +152,7 @@ async def play(scenario: dict[str, Any], *, compat: bool) -> dict[str, Any]:
     error = None
     client = OpenAIClient()
     async with ScriptedServer(scenario["scripted_replies"]) as server:
-        builder = Builder(scenario["definition"], server.port, client)
+        builder = Builder(server.port, client)
         context = RunContext(
             sink=recorder,
             ask=recorder.ask,
@@ -199,6 +160,7 @@ async def play(scenario: dict[str, Any], *, compat: bool) -> dict[str, Any]:
             random=random.Random(scenario["definition"].get("seed")),
         )
         try:
+            builder.build(scenario["definition"])
             for step in scenario["definition"]["run"]:
                 result = await a_initiate_chat(
                     builder.agents[step["initiator"]],
@@ -207,6 +169,7 @@ async def play(scenario: dict[str, Any], *, compat: bool) -> dict[str, Any]:
                     clear_history=step.get("clear_history", True),
                     max_turns=step.get("max_turns"),
                     summary_method=step.get("summary_method", "last_msg"),
+                    summary_prompt=step.get("summary_args", {}).get("summary_prompt"),
                     context=context,
                 )
                 summaries.append(result.summary)

@@ -1,0 +1,464 @@
+// Roundtable Studio: what HTML cannot do by itself. Every page works without most of this.
+"use strict";
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const on = (type, selector, handler) =>
+  document.addEventListener(type, (event) => {
+    const target = event.target instanceof Element && event.target.closest(selector);
+    if (target) handler(event, target);
+  });
+const isTyping = (element) => element?.matches?.("input, textarea, select, [contenteditable]");
+
+// ---- theme
+
+on("click", ".switch-theme", () => {
+  const root = document.documentElement;
+  const dark = getComputedStyle(root).colorScheme.includes("dark") &&
+    (root.dataset.theme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches));
+  root.dataset.theme = dark ? "light" : "dark";
+  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* storage is switched off */ }
+});
+
+// ---- times in the reader's own zone
+
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+function showTimes(root) {
+  for (const time of $$("[data-clock]:not([data-shown])", root)) {
+    time.textContent = clock.format(new Date(time.dataset.clock));
+    time.dataset.shown = "";
+  }
+  for (const time of $$("[data-when]", root)) time.title = new Date(time.dataset.when).toLocaleString();
+}
+
+// ---- code blocks: a button that copies
+
+function addCopyButtons(root) {
+  for (const head of $$(".prose .code-head:not([data-copy])", root)) {
+    head.dataset.copy = "";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn ghost s copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(head.parentElement.querySelector("code").textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+    head.append(button);
+  }
+}
+
+// ---- the transcript stays at its end while the reader is there
+
+const pinned = new WeakMap();
+function pin(box) {
+  pinned.set(box, true);
+  box.addEventListener("scroll", () => {
+    pinned.set(box, box.scrollHeight - box.scrollTop - box.clientHeight < 48);
+  }, { passive: true });
+  new MutationObserver(() => { if (pinned.get(box)) box.scrollTop = box.scrollHeight; })
+    .observe(box, { childList: true, subtree: true, characterData: true });
+  if (!location.hash) box.scrollTop = box.scrollHeight;
+}
+
+// ---- the live stream: htmx never retries a first connection that failed, so this does
+
+const sseRetry = (element) => setTimeout(() => htmx.trigger(element, "sse:retry"), 500 + Math.random() * 500);
+for (const name of ["htmx:error", "htmx:response:error", "htmx:sse:error"]) {
+  document.addEventListener(name, (event) => {
+    const element = event.target instanceof Element && event.target.closest("[hx-sse\\:connect]");
+    if (element) sseRetry(element);
+  });
+}
+
+// ---- what htmx could not do: say why
+
+document.addEventListener("htmx:response:error", async (event) => {
+  const response = event.detail?.ctx?.response;
+  if (!response || event.target.closest?.("[hx-sse\\:connect]")) return;
+  toast(response.status === 409 ? "That is not possible in this state." : `The studio answered ${response.status}.`);
+});
+function toast(words) {
+  const box = $("#toasts");
+  if (!box) return;
+  const item = document.createElement("div");
+  item.className = "toast";
+  const text = document.createElement("p");
+  text.className = "grow";
+  text.textContent = words;
+  item.append(text);
+  box.replaceChildren(item);
+  setTimeout(() => item.remove(), 6000);
+}
+on("click", "[data-dismiss]", (_, button) => button.closest(".toast").remove());
+if (location.search.includes("toast=")) {
+  const url = new URL(location.href);
+  url.searchParams.delete("toast");
+  url.searchParams.delete("undo");
+  history.replaceState(null, "", url);
+  setTimeout(() => $("#toasts .toast")?.remove(), 12000);
+}
+
+// ---- tabs and the sheet of a phone
+
+function selectTab(tab, focus) {
+  for (const other of $$("[role=tab]", tab.closest("[role=tablist]"))) {
+    const chosen = other === tab;
+    other.setAttribute("aria-selected", chosen);
+    other.tabIndex = chosen ? 0 : -1;
+    const pane = document.getElementById(other.getAttribute("aria-controls"));
+    if (pane) pane.hidden = !chosen;
+  }
+  openSheet(tab.closest(".sheet"), true);
+  if (focus) tab.focus();
+}
+function openSheet(sheet, open) {
+  if (!sheet) return;
+  sheet.classList.toggle("open", open);
+  $(".sheet-grip", sheet)?.setAttribute("aria-expanded", sheet.classList.contains("open"));
+}
+on("click", "[role=tab]", (_, tab) => selectTab(tab));
+on("keydown", "[role=tab]", (event, tab) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const tabs = $$("[role=tab]", tab.closest("[role=tablist]"));
+  selectTab(tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length], true);
+  event.preventDefault();
+});
+on("click", ".sheet-grip", (_, grip) => openSheet(grip.closest(".sheet"), !grip.closest(".sheet").classList.contains("open")));
+on("click", "[data-tab]", (_, button) => { const tab = $(`#tab-${button.dataset.tab}`); if (tab) selectTab(tab); });
+
+// ---- menus, dialogs
+
+document.addEventListener("click", (event) => {
+  for (const menu of $$(".menu-box[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+on("submit", "form[data-confirm]", (event, form) => {
+  if (form.dataset.confirmed) return;
+  event.preventDefault();
+  const dialog = $("#confirm");
+  $("h2", dialog).textContent = form.dataset.confirm;
+  $("p", dialog).textContent = form.dataset.text;
+  $("[value=yes]", dialog).textContent = form.dataset.yes;
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue !== "yes") return;
+    form.dataset.confirmed = "1";
+    form.requestSubmit();
+  };
+  dialog.showModal();
+});
+
+// ---- forms: Ctrl+Enter, fills, rows, drafts
+
+on("keydown", "[data-send], form[data-guard] input, form[data-guard] textarea", (event, field) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    field.form.requestSubmit();
+  }
+});
+on("click", "[data-fill]", (_, button) => {
+  const field = document.getElementsByName(button.dataset.fill)[0];
+  if (!field) return;
+  field.value = button.dataset.value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  field.focus();
+});
+function renumber(box) {
+  const group = box.dataset.rows;
+  $$("[data-row]", box).forEach((row, index) => {
+    for (const field of $$("[name]", row)) {
+      field.name = field.name.replace(new RegExp(`^${group}\\.\\d+`), `${group}.${index}`);
+      const label = $(`label[for="${CSS.escape(field.id)}"]`, row);
+      field.id = field.name;
+      if (label) label.htmlFor = field.id;
+    }
+  });
+}
+const changed = (box) => box.dispatchEvent(new Event("change", { bubbles: true }));
+on("click", "[data-add-row]", (_, button) => {
+  const box = $(`[data-rows="${button.dataset.addRow}"]`);
+  const copy = box.lastElementChild.cloneNode(true);
+  for (const field of $$("input, textarea, select", copy)) field.value = "";
+  box.append(copy);
+  renumber(box);
+  $("textarea, input, select", copy)?.focus();
+});
+on("click", "[data-remove-row]", (_, button) => {
+  const box = button.closest("[data-rows]");
+  if (box.children.length > 1) button.closest("[data-row]").remove();
+  else for (const field of $$("select, input, textarea", box)) field.value = "";
+  renumber(box);
+  changed(box);
+});
+on("click", "[data-move]", (_, button) => {
+  const row = button.closest("[data-row]");
+  const other = button.dataset.move === "-1" ? row.previousElementSibling : row.nextElementSibling;
+  if (!other) return;
+  if (button.dataset.move === "-1") other.before(row); else other.after(row);
+  renumber(row.parentElement);
+  changed(row.parentElement);
+});
+
+for (const form of $$("form[data-guard]")) {
+  let timer = 0;
+  let dirty = false;
+  const key = `draft:${location.pathname}`;
+  const isNew = !form.dataset.autosave && location.pathname.endsWith("/new");
+  const fields = () => [...new FormData(form)].filter(([name]) => name !== "api_key");
+  if (isNew && !location.search) {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(key) || "null");
+      if (kept && !$("[role=alert]", form)) for (const [name, value] of kept) {
+        const field = form.elements.namedItem(name);
+        if (field instanceof HTMLElement && "value" in field && field.type !== "hidden" && field.type !== "checkbox") field.value = value;
+      }
+    } catch { /* nothing was kept */ }
+  }
+  const save = () => {
+    if (isNew) {
+      try { sessionStorage.setItem(key, JSON.stringify(fields())); } catch { /* storage is full */ }
+    } else if (form.dataset.autosave) {
+      const body = new URLSearchParams(fields());
+      fetch(form.dataset.autosave, { method: "POST", body }).catch(() => {});
+    }
+  };
+  form.addEventListener("input", () => { dirty = true; clearTimeout(timer); timer = setTimeout(save, 800); });
+  form.addEventListener("submit", () => { dirty = false; clearTimeout(timer); try { sessionStorage.removeItem(key); } catch { /* nothing */ } });
+  addEventListener("pagehide", () => { if (dirty && form.dataset.autosave) navigator.sendBeacon(form.dataset.autosave, new URLSearchParams(fields())); });
+}
+on("change", "#team[name=workflow]", (_, select) => {
+  const task = $("#task");
+  const example = select.selectedOptions[0]?.dataset.example || "";
+  if (task && example) task.placeholder = `What should the team work on? For example: ${example}`;
+});
+
+// ---- the command palette and the keyboard
+
+const PLACES = [["Home", "/"], ["Sessions", "/sessions"], ["Workflows", "/workflows"], ["Agents", "/agents"],
+  ["Models", "/models"], ["Skills", "/skills"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
+  ["Add a model", "/models/new"], ["New skill", "/skills/new"], ["What should your agents talk on?", "/welcome"]];
+const palette = $("#palette");
+let search = 0;
+async function fillPalette(words) {
+  const list = $("#palette-list");
+  const here = PLACES.filter(([title]) => title.toLowerCase().includes(words.toLowerCase()))
+    .map(([title, url]) => ({ title, url, kind: "go to" }));
+  const mine = ++search;
+  let found = [];
+  try {
+    found = await (await fetch(`/parts/palette?q=${encodeURIComponent(words)}`)).json();
+  } catch { /* the studio does not answer: its places are still shown */ }
+  if (mine !== search) return;
+  list.replaceChildren(...[...here, ...found].slice(0, 30).map((item, index) => {
+    const option = document.createElement("a");
+    option.className = "opt";
+    option.href = item.url;
+    option.id = `opt-${index}`;
+    option.setAttribute("role", "option");
+    option.setAttribute("aria-selected", index === 0);
+    const title = document.createElement("span");
+    title.className = "trunc";
+    title.textContent = item.title;
+    const kind = document.createElement("span");
+    kind.className = "end";
+    kind.textContent = item.kind;
+    option.append(title, kind);
+    return option;
+  }));
+  $("input", palette).setAttribute("aria-activedescendant", "opt-0");
+}
+function openPalette() {
+  if (!palette || palette.open) return;
+  palette.showModal();
+  const input = $("input", palette);
+  input.value = "";
+  fillPalette("");
+  input.focus();
+}
+on("click", "[data-open=palette]", openPalette);
+palette?.addEventListener("input", (event) => fillPalette(event.target.value));
+palette?.addEventListener("keydown", (event) => {
+  const options = $$(".opt", palette);
+  const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step && options.length) {
+    event.preventDefault();
+    const next = (at + step + options.length) % options.length;
+    options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
+    options[next].scrollIntoView({ block: "nearest" });
+    $("input", palette).setAttribute("aria-activedescendant", options[next].id);
+  } else if (event.key === "Enter" && options[at]) {
+    event.preventDefault();
+    location.href = options[at].href;
+  }
+});
+
+let goTo = false;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
+  if (goTo) {
+    goTo = false;
+    const url = { h: "/", s: "/sessions", w: "/workflows", a: "/agents", m: "/models", k: "/skills" }[event.key];
+    if (url) location.href = url;
+    return;
+  }
+  if (event.key === "g") goTo = true;
+  else if (event.key === "?") $("#shortcuts")?.showModal();
+  else if (event.key === "/") { const field = $("input[type=search]"); if (field) { event.preventDefault(); field.focus(); } }
+  else if (event.key === "j" || event.key === "k") stepTurn(event.key === "j" ? 1 : -1);
+});
+function stepTurn(step) {
+  const box = $(".transcript");
+  if (!box) return;
+  const turns = $$(".turn:not([hidden])", box);
+  const top = box.getBoundingClientRect().top + 8;
+  const at = turns.findIndex((turn) => turn.getBoundingClientRect().top >= top);
+  const next = turns[Math.max(0, Math.min(turns.length - 1, (at < 0 ? turns.length - 1 : at) + step))];
+  next?.scrollIntoView({ block: "start" });
+}
+on("click", "[data-focus-form]", (event, link) => {
+  const card = $(link.getAttribute("href"));
+  if (!card) return;
+  event.preventDefault();
+  card.scrollIntoView({ block: "center" });
+  $("textarea, button", card)?.focus();
+});
+
+// ---- hidden tabs: one of them asks how many sessions wait for a person
+
+const title = document.title;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("studio-waiting") : null;
+let lastHeard = 0;
+const showWaiting = (number) => { document.title = number ? `(${number}) ${title}` : title; };
+channel?.addEventListener("message", (event) => { lastHeard = Date.now(); if (document.hidden) showWaiting(event.data); });
+setInterval(async () => {
+  if (!document.hidden || Date.now() - lastHeard < 9000) return;
+  try {
+    const { waiting } = await (await fetch("/parts/waiting")).json();
+    showWaiting(waiting);
+    channel?.postMessage(waiting);
+  } catch { /* the studio is away for a moment */ }
+}, 10000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = title; });
+
+// ---- playback of a finished session
+
+function playback(stage) {
+  const blocks = $$(".turns > li", stage);
+  const turns = blocks.filter((block) => block.matches(".turn:not(.ask-turn)"));
+  const track = $(".track", stage);
+  const ticks = $$(".tick", track);
+  const position = $("[data-position]", stage);
+  const playButton = $("[data-play]", stage);
+  const box = $(".transcript", stage);
+  let at = turns.length;
+  let speed = 1;
+  let timer = 0;
+  let typing = 0;
+
+  const finishTyping = () => {
+    cancelAnimationFrame(typing);
+    for (const ghost of $$(".typed", stage)) {
+      ghost.previousElementSibling.hidden = false;
+      ghost.remove();
+    }
+  };
+  const show = (number) => {
+    finishTyping();
+    at = Math.max(1, Math.min(turns.length, number));
+    const last = turns[at - 1];
+    const end = at === turns.length ? blocks.length : blocks.indexOf(last) + 1;
+    blocks.forEach((block, index) => { block.classList.toggle("later", index >= end); block.style.display = index >= end ? "none" : ""; });
+    ticks.forEach((tick, index) => tick.classList.toggle("past", index < at));
+    position.textContent = `Turn ${at} of ${turns.length}`;
+    track.setAttribute("aria-valuenow", at);
+    track.setAttribute("aria-valuetext", `Turn ${at} of ${turns.length}, ${last?.dataset.agent ?? ""}`);
+    box.scrollTop = box.scrollHeight;
+  };
+  const label = (words) => playButton.setAttribute("aria-label", words);
+  const stop = () => { clearTimeout(timer); timer = 0; finishTyping(); stage.dataset.playing = ""; label("Play"); };
+  const seconds = (turn) => Math.min(12, Math.max(0.4, (new Date(turn.dataset.end) - new Date(turn.dataset.at)) / 1000));
+  const type = (turn, duration) => {
+    const prose = $(".prose", turn);
+    if (!prose) return;
+    const text = prose.innerText;
+    const ghost = document.createElement("div");
+    ghost.className = "prose streaming typed";
+    prose.hidden = true;
+    prose.after(ghost);
+    const begun = performance.now();
+    const frame = (now) => {
+      const part = Math.min(1, (now - begun) / (duration * 1000));
+      ghost.textContent = text.slice(0, Math.ceil(text.length * part));
+      box.scrollTop = box.scrollHeight;
+      if (part < 1 && timer) typing = requestAnimationFrame(frame);
+    };
+    typing = requestAnimationFrame(frame);
+  };
+  const next = () => {
+    if (at >= turns.length) { stop(); return; }
+    show(at + 1);
+    const duration = seconds(turns[at - 1]) / speed;
+    timer = setTimeout(next, duration * 1000 + 350 / speed);
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) type(turns[at - 1], duration);
+  };
+  const play = () => {
+    if (timer) { stop(); return; }
+    if (speed === 0) { show(turns.length); return; }
+    if (at >= turns.length) show(1);
+    stage.dataset.playing = "true";
+    label("Pause");
+    timer = setTimeout(next, 600 / speed);
+  };
+  const step = (by) => { stop(); show(at + by); };
+
+  playButton.addEventListener("click", play);
+  for (const button of $$("[data-step]", stage)) button.addEventListener("click", () => step(Number(button.dataset.step)));
+  for (const button of $$("[data-speed]", stage)) button.addEventListener("click", () => {
+    speed = Number(button.dataset.speed);
+    for (const other of $$("[data-speed]", stage)) other.setAttribute("aria-pressed", other === button);
+    if (speed === 0) { stop(); show(turns.length); }
+  });
+  const scrub = (event) => {
+    const found = ticks.findIndex((tick) => event.clientX <= tick.getBoundingClientRect().right);
+    stop();
+    show(found < 0 ? turns.length : found + 1);
+  };
+  track.addEventListener("pointerdown", (event) => { track.setPointerCapture(event.pointerId); scrub(event); });
+  track.addEventListener("pointermove", (event) => { if (track.hasPointerCapture(event.pointerId)) scrub(event); });
+  track.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (by) step(by);
+    else if (event.key === "Home") { stop(); show(1); }
+    else if (event.key === "End") { stop(); show(turns.length); }
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (isTyping(event.target) || $("dialog[open]") || event.target.closest?.("button, a, [role=slider], summary")) return;
+    if (event.key === " ") { event.preventDefault(); play(); }
+    else if (event.key === "ArrowRight") step(1);
+    else if (event.key === "ArrowLeft") step(-1);
+  });
+  if (turns.length) show(turns.length);
+}
+
+// ---- start, and after every swap
+
+function enliven(root) {
+  showTimes(root);
+  addCopyButtons(root);
+}
+enliven(document);
+for (const box of $$("[data-pin]")) pin(box);
+for (const stage of $$("[data-playback]")) playback(stage);
+document.addEventListener("htmx:after:swap", () => enliven(document));
+document.addEventListener("htmx:after:process", () => enliven(document));

@@ -1,0 +1,135 @@
+"""Pages of agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request, Response
+
+from ...definitions.agents import AGENT
+from ...engine.agents import ASSISTANT_SYSTEM_MESSAGE
+from ...engine.llm.models import estimate_tokens
+from ...engine.prompting import Example, PromptRules, facts, prompt_messages
+from ...errors import InvalidError
+from ...runner.build import role
+from ...store.definitions import Stored
+from ..dependencies import Services, Studio
+from ..forms import FormState
+from ..security import Principal
+from ..templating import render
+from .nouns import NounPages, noun_pages, sent
+
+NEW: dict[str, Any] = {
+    "name": "",
+    "kind": "assistant",
+    "description": "",
+    "system_message": "",
+    "human_input_mode": "NEVER",
+    "history": "all",
+}
+SAMPLE_TASK = "a coffee shop on a boat"
+SAMPLE_LIST = "1. Wave Boat\n2. Biscuit Barn\n3. Sweet Treats"
+
+
+def from_form(raw: dict[str, Any]) -> dict[str, Any]:
+    """The form's own controls as fields of the definition."""
+    body = dict(raw)
+    if body.pop("default_system", "false") == "true":
+        body["system_message"] = None
+    number = body.pop("history_n", "")
+    if body.get("history") == "last":
+        body["history"] = number or 10
+    if body.pop("runs_code", "false") == "true":
+        body["code_execution_config"] = body.get("code_execution_config") or {}
+    else:
+        body["code_execution_config"] = False
+    stop = body.get("is_termination_msg") or {}
+    if not stop.get("kind"):
+        body.pop("is_termination_msg", None)
+    reply = dict(body.get("reply") or {})
+    starts = reply.pop("starts", "")
+    reply["starts_with"] = [line.strip() for line in starts.splitlines() if line.strip()]
+    body["reply"] = reply
+    if isinstance(body.get("parameters", {}).get("stop"), str):
+        body["parameters"]["stop"] = [body["parameters"]["stop"]]
+    return body
+
+
+def to_form(body: dict[str, Any]) -> dict[str, str]:
+    history = body.get("history", "all")
+    reply = body.get("reply") or {}
+    return {
+        "history": "last" if isinstance(history, int) else str(history),
+        "history_n": str(history) if isinstance(history, int) else "10",
+        "runs_code": "true" if body.get("code_execution_config") else "false",
+        "default_system": "true" if body.get("system_message", "") is None else "false",
+        "reply.starts": "\n".join(reply.get("starts_with") or []),
+        "reply.commas": str(reply.get("commas", True)).lower(),
+    }
+
+
+async def values(
+    studio: Services, me: Principal, form: FormState, stored: Stored | None
+) -> dict[str, Any]:
+    models = await studio.catalog.all_of(me.owner, "models")
+    skills = await studio.catalog.all_of(me.owner, "skills")
+    chosen = {v for k, v in form.values.items() if k.startswith("skills")}
+    return {
+        "models": models,
+        "model_names": {m.id: m.name for m in models},
+        "skills": skills,
+        "chosen_skills": chosen,
+        "role": role,
+        "preview": _preview(_safe(form)) if form.values else None,
+    }
+
+
+def _safe(form: FormState) -> dict[str, Any]:
+    from ..forms import unflatten
+
+    return from_form(unflatten(form.values.items()))
+
+
+def _preview(body: dict[str, Any]) -> dict[str, Any] | None:
+    """What the model would be sent in a made-up chat; None while the form has faults."""
+    known = {k: v for k, v in body.items() if k in PREVIEWED}
+    try:
+        agent = AGENT.validate_python({**known, "name": "preview"})
+    except ValueError:
+        return None
+    system = agent.system_message
+    if system is None:
+        system = ASSISTANT_SYSTEM_MESSAGE if agent.kind == "assistant" else ""
+    history = [
+        {"role": "user", "name": "You", "content": SAMPLE_TASK},
+        {"role": "user", "name": "Namer", "content": SAMPLE_LIST},
+    ]
+    rules = PromptRules(
+        examples=tuple(Example(e.user, e.assistant) for e in agent.examples),
+        history=agent.history,
+        ask=agent.ask,
+    )
+    head = [{"role": "system", "content": system}] if system else []
+    messages = prompt_messages(head, history, rules, facts(history, SAMPLE_TASK))
+    shown = [{**m, "tokens": estimate_tokens(str(m["content"]))} for m in messages]
+    return {
+        "messages": shown,
+        "tokens": sum(m["tokens"] for m in shown),
+        "parameters": agent.parameters.given(),
+        "asks_model": agent.kind == "assistant" or bool(agent.models),
+    }
+
+
+PREVIEWED = ("kind", "system_message", "examples", "history", "ask", "parameters", "models")
+PAGES = NounPages("agents", NEW, from_form, to_form, values)
+router = noun_pages(PAGES)
+
+
+@router.post("/parts/preview")
+async def preview(request: Request, studio: Studio) -> Response:
+    """What the model will be sent, as the form is typed."""
+    try:
+        found = _preview(from_form(await sent(request)))
+    except InvalidError:
+        found = None
+    return Response(render("agents/_preview.html", {"preview": found}), media_type="text/html")

@@ -1,0 +1,328 @@
+"""The pages that all four nouns share: list, form, save, duplicate, delete with undo, revisions."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import yaml
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from ...definitions.models import ModelInput
+from ...definitions.nouns import parse, problems_of
+from ...definitions.references import AnyDefinition, Noun
+from ...errors import InUseError, InvalidError, Problem, StaleError
+from ...store import definitions
+from ...store.definitions import Stored
+from ..dependencies import Me, Services, Studio
+from ..forms import FormState, flatten, unflatten
+from ..security import Principal
+from .common import go, show
+
+Values = Callable[[Services, Principal, FormState, Stored | None], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class NounPages:
+    """What differs between the nouns.
+
+    new        the body that an empty form shows
+    from_form  makes the body of a definition from what the form sent
+    to_form    adds to the flat values what the form shows differently
+    values     what the form's template needs beside
+    """
+
+    noun: Noun
+    new: dict[str, Any]
+    from_form: Callable[[dict[str, Any]], dict[str, Any]]
+    to_form: Callable[[dict[str, Any]], dict[str, str]]
+    values: Values
+
+    @property
+    def word(self) -> str:
+        return self.noun.removesuffix("s")
+
+    def state(self, body: dict[str, Any], **more: Any) -> FormState:
+        return FormState(flatten(body) | self.to_form(body), **more)
+
+    def definition(self, body: dict[str, Any]) -> AnyDefinition | ModelInput:
+        if self.noun == "models":
+            from pydantic import ValidationError
+
+            try:
+                return ModelInput.model_validate(body)
+            except ValidationError as error:
+                raise InvalidError(problems_of(error)) from None
+        return parse(self.noun, body)
+
+
+async def sent(request: Request) -> dict[str, Any]:
+    form = await request.form()
+    return unflatten([(k, v) for k, v in form.multi_items() if isinstance(v, str)])
+
+
+def noun_pages(pages: NounPages) -> APIRouter:
+    router = APIRouter(prefix=f"/{pages.noun}", include_in_schema=False)
+    _add_list(router, pages)
+    _add_forms(router, pages)
+    _add_saving(router, pages)
+    _add_removal(router, pages)
+    _add_revisions(router, pages)
+    _add_yaml(router, pages)
+    return router
+
+
+def _add_list(router: APIRouter, pages: NounPages) -> None:
+    @router.get("")
+    async def listing(
+        request: Request,
+        studio: Studio,
+        me: Me,
+        q: Annotated[str, Query(max_length=500)] = "",
+        kind: Annotated[str, Query(max_length=20)] = "",
+    ) -> Response:
+        found = await studio.catalog.all_of(me.owner, pages.noun)
+        shown = [
+            s
+            for s in found
+            if (not kind or s.body.get("kind") == kind) and (not q or _mentions(s, q))
+        ]
+        counts = await studio.database.read(lambda c: definitions.use_counts(c, me.owner))
+        values = {
+            "items": shown,
+            "total": len(found),
+            "q": q,
+            "kind": kind,
+            "uses": counts,
+            **await pages.values(studio, me, FormState(), None),
+        }
+        name = f"{pages.noun}/list.html"
+        return await show(request, studio, me, name, values, nav=pages.noun)
+
+
+def _mentions(stored: Stored, q: str) -> bool:
+    text = " ".join(str(stored.body.get(k) or "") for k in ("name", "description", "model"))
+    return q.lower() in text.lower()
+
+
+async def show_form(
+    request: Request,
+    studio: Services,
+    me: Principal,
+    pages: NounPages,
+    form: FormState,
+    stored: Stored | None,
+    *,
+    status: int = 200,
+    stale: bool = False,
+) -> Response:
+    values = {
+        "form": form,
+        "stored": stored,
+        "stale": stale,
+        "noun": pages.noun,
+        "word": pages.word,
+        **await pages.values(studio, me, form, stored),
+    }
+    name = f"{pages.noun}/edit.html"
+    return await show(request, studio, me, name, values, nav=pages.noun, status=status)
+
+
+def _add_forms(router: APIRouter, pages: NounPages) -> None:
+    @router.get("/new")
+    async def new(request: Request, studio: Studio, me: Me, copy: str = "") -> Response:
+        body = dict(pages.new)
+        if copy:
+            body = (await studio.catalog.get(me.owner, pages.noun, copy)) | {"name": ""}
+        given = {k: v for k, v in request.query_params.items() if k in pages.new}
+        form = pages.state(body)
+        form.values |= given
+        return await show_form(request, studio, me, pages, form, None)
+
+    @router.get("/{one}")
+    async def edit(request: Request, studio: Studio, me: Me, one: str) -> Response:
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        shown = await studio.catalog.get(me.owner, pages.noun, one)
+        form = pages.state(shown | (stored.draft or {}), draft=stored.draft is not None)
+        return await show_form(request, studio, me, pages, form, stored)
+
+
+def _add_saving(router: APIRouter, pages: NounPages) -> None:
+    @router.post("/new")
+    async def create(request: Request, studio: Studio, me: Me) -> Response:
+        raw = await sent(request)
+        try:
+            given = pages.definition(pages.from_form(raw))
+            made = await studio.catalog.create(me.owner, me.by, pages.noun, given)
+        except InvalidError as error:
+            form = FormState(flatten(raw), error.problems)
+            return await show_form(request, studio, me, pages, form, None, status=422)
+        return go(f"/{pages.noun}/{made['id']}", "created")
+
+    @router.post("/{one}")
+    async def save(
+        request: Request,
+        studio: Studio,
+        me: Me,
+        one: str,
+        based_on: Annotated[int, Form(alias="_revision")] = 0,
+        action: Annotated[str, Form(alias="_action")] = "",
+    ) -> Response:
+        if action == "discard":
+            await studio.catalog.set_draft(me.owner, pages.noun, one, None)
+            return go(f"/{pages.noun}/{one}", "discarded")
+        raw = await sent(request)
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        form = FormState(flatten(raw))
+        try:
+            given = pages.definition(pages.from_form(raw))
+            made = await studio.catalog.replace(
+                me.owner, me.by, pages.noun, one, given, based_on or None
+            )
+        except InvalidError as error:
+            form.problems = error.problems
+            return await show_form(request, studio, me, pages, form, stored, status=422)
+        except StaleError:
+            return await show_form(request, studio, me, pages, form, stored, status=412, stale=True)
+        same = made["revision"] == stored.revision and not given_key(given)
+        return go(f"/{pages.noun}/{one}", "unchanged" if same else "saved")
+
+    @router.post("/{one}/autosave")
+    async def autosave(request: Request, studio: Studio, me: Me, one: str) -> Response:
+        raw = await sent(request)
+        raw.pop("api_key", None)
+        body = pages.from_form(raw)
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        same = flatten(stored.body) | pages.to_form(stored.body)
+        if all(same.get(k, "") == v for k, v in flatten(raw).items()):
+            await studio.catalog.set_draft(me.owner, pages.noun, one, None)
+            return Response(status_code=204)
+        await studio.catalog.set_draft(me.owner, pages.noun, one, body)
+        return Response(status_code=204)
+
+
+def given_key(given: AnyDefinition | ModelInput) -> bool:
+    return isinstance(given, ModelInput) and "api_key" in given.model_fields_set
+
+
+def _add_removal(router: APIRouter, pages: NounPages) -> None:
+    @router.post("/{one}/delete")
+    async def delete(request: Request, studio: Studio, me: Me, one: str) -> Response:
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        try:
+            await studio.catalog.remove(me.owner, pages.noun, one)
+        except InUseError as error:
+            form = pages.state(await studio.catalog.get(me.owner, pages.noun, one))
+            form.problems = [Problem([], f"{error}. Change those first", "in_use")]
+            return await show_form(request, studio, me, pages, form, stored, status=409)
+        return go(f"/{pages.noun}", "deleted", f"{pages.noun}/{one}")
+
+    @router.post("/{one}/undelete")
+    async def undelete(studio: Studio, me: Me, one: str) -> Response:
+        await studio.catalog.undelete(me.owner, pages.noun, one)
+        return go(f"/{pages.noun}", "restored")
+
+    @router.post("/{one}/duplicate")
+    async def duplicate(studio: Studio, me: Me, one: str) -> Response:
+        shown = await studio.catalog.get(me.owner, pages.noun, one)
+        names = {s.name for s in await studio.catalog.all_of(me.owner, pages.noun)}
+        given = pages.definition(shown | {"name": copy_name(str(shown["name"]), names)})
+        made = await studio.catalog.create(me.owner, me.by, pages.noun, given)
+        return go(f"/{pages.noun}/{made['id']}", "copied")
+
+
+def copy_name(name: str, taken: set[str]) -> str:
+    """A free name for a copy: name_2, name_3 ..."""
+    for number in range(2, 10_000):
+        candidate = f"{name[:58]}_{number}"
+        if candidate not in taken:
+            return candidate
+    raise InvalidError([Problem(["name"], "There are too many copies", "name_taken")])
+
+
+def _add_revisions(router: APIRouter, pages: NounPages) -> None:
+    @router.get("/{one}/revisions")
+    async def revisions(request: Request, studio: Studio, me: Me, one: str, n: int = 0) -> Response:
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        found = await studio.catalog.revisions(me.owner, pages.noun, one)
+        body = await studio.catalog.revision(me.owner, pages.noun, one, n or stored.revision)
+        values = {
+            "stored": stored,
+            "noun": pages.noun,
+            "title": pages.noun.capitalize(),
+            "revisions": found,
+            "n": n or stored.revision,
+            "body": {k: v for k, v in body.items() if k not in ("id", "revision", "secret")},
+            "changes": changes(stored.body, body),
+        }
+        return await show(request, studio, me, "revisions.html", values, nav=pages.noun)
+
+    @router.post("/{one}/revisions/{n}/restore")
+    async def restore(studio: Studio, me: Me, one: str, n: int) -> Response:
+        await studio.catalog.restore(me.owner, me.by, pages.noun, one, n)
+        return go(f"/{pages.noun}/{one}", "restored")
+
+
+def changes(now: dict[str, Any], then: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Fields that differ: (path, value then, value now)."""
+    a, b = flatten(then), flatten(now)
+    keys = dict.fromkeys([*b, *a])
+    hidden = ("id", "revision", "secret")
+    return [
+        (k, a.get(k, ""), b.get(k, ""))
+        for k in keys
+        if a.get(k, "") != b.get(k, "") and k not in hidden
+    ]
+
+
+def _add_yaml(router: APIRouter, pages: NounPages) -> None:
+    @router.get("/{one}/yaml")
+    async def source(request: Request, studio: Studio, me: Me, one: str) -> Response:
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        text = yaml.safe_dump(
+            {k: v for k, v in stored.body.items() if k not in ("v", "secret")},
+            sort_keys=False,
+            allow_unicode=True,
+        )
+        return await _yaml_page(request, studio, me, pages, stored, text, [])
+
+    @router.post("/{one}/yaml")
+    async def save_source(
+        request: Request, studio: Studio, me: Me, one: str, text: Annotated[str, Form()]
+    ) -> Response:
+        stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        try:
+            given = pages.definition(_loaded(text))
+            await studio.catalog.replace(me.owner, me.by, pages.noun, one, given)
+        except InvalidError as error:
+            return await _yaml_page(request, studio, me, pages, stored, text, error.problems)
+        return go(f"/{pages.noun}/{one}", "saved")
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    try:
+        body = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InvalidError([Problem([], f"This is not YAML: {error}", "yaml")]) from None
+    if not isinstance(body, dict):
+        raise InvalidError([Problem([], "A definition is a list of fields", "yaml")])
+    return body
+
+
+async def _yaml_page(
+    request: Request,
+    studio: Services,
+    me: Principal,
+    pages: NounPages,
+    stored: Stored,
+    text: str,
+    problems: list[Problem],
+) -> Response:
+    values = {
+        "stored": stored,
+        "noun": pages.noun,
+        "title": pages.noun.capitalize(),
+        "text": text,
+        "problems": problems,
+    }
+    status = 422 if problems else 200
+    return await show(request, studio, me, "yaml.html", values, nav=pages.noun, status=status)
