@@ -41,10 +41,10 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = ""
     sqlite_synchronous: Literal["full", "normal"] = "full"
-    max_messages: Annotated[int, Field(ge=1)] = 10_000
-    max_tokens: Annotated[int, Field(ge=1)] = 50_000_000
-    max_cost_usd: Annotated[float, Field(gt=0)] = 100.0
-    max_seconds: Annotated[int, Field(ge=1)] = 86_400
+    max_messages: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000_000)] = 50_000_000
+    max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
+    max_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
     gallery: bool = True
 
     @field_validator("allowed_hosts", mode="before")

@@ -45,7 +45,9 @@ def serving(home: Path, **settings: Any) -> Iterator[InProcess]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="studio", daemon=True)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listening]}, name="studio", daemon=True
+    )
     thread.start()
     until(lambda: server.started or not thread.is_alive())
     assert server.started, "the studio did not start"

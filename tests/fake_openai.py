@@ -86,7 +86,9 @@ class FakeOpenAI:
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-openai", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="fake-openai", daemon=True
+        )
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
 

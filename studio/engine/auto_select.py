@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .context import current_context
@@ -91,4 +92,5 @@ def _asked(content: str, role: str) -> dict[str, Any]:
 
 def filled(template: str, names: list[str], roles: str = "") -> str:
     """Fills {roles} and {agentlist}; any other brace stays as it is."""
-    return template.replace("{roles}", roles).replace("{agentlist}", repr(names))
+    values = {"roles": roles, "agentlist": repr(names)}
+    return re.sub(r"\{(roles|agentlist)\}", lambda m: values[m[1]], template)

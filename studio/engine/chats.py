@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from .agents import ConversableAgent
 
 SUMMARY_PROMPT = (
-    "Summarize the takeaway from the conversation. Do not add any introductory phrases. "
-    "If the intended request is NOT properly addressed, please point it out."
+    "Summarize the takeaway from the conversation. Do not add any introductory phrases."
 )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from .messages import text_of
 
 _PLACEHOLDER = re.compile(r"\{(task|last|list|choice)\}")
-_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+(\S.*?)\s*$", re.MULTILINE)
+_ITEM = re.compile(r"^[^\S\n]*(?:\d{1,3}[.)]|[-*•])[^\S\n]+(\S.*)$", re.MULTILINE)
 _CONTROL = re.compile(r"<\|(?:im_start|im_end|endoftext)\|>")
 
 
@@ -57,6 +58,12 @@ class PromptRules:
     ask: str = ""
     reply: ReplyRule = ReplyRule()
 
+    @property
+    def needs_facts(self) -> bool:
+        """Reading them off a long history costs time, and most agents use none."""
+        r = self.reply
+        return bool(self.ask or r.starts_with or r.kind == "choice" or self.history == "none")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -83,7 +90,7 @@ def facts(messages: list[dict[str, Any]], task: str) -> Facts:
     items: tuple[str, ...] = ()
     since = 0
     for i in range(len(texts) - 1, -1, -1):
-        found = tuple(plain(item) for item in _ITEM.findall(texts[i]))
+        found = _items(texts[i])
         if len(found) >= 2:
             items, since = found, i + 1
             break
@@ -93,7 +100,15 @@ def facts(messages: list[dict[str, Any]], task: str) -> Facts:
     )
 
 
+@lru_cache(maxsize=8192)
+def _items(text: str) -> tuple[str, ...]:
+    """The list items of one message; asked for at every turn that hears it."""
+    return tuple(plain(item) for item in _ITEM.findall(text))
+
+
 def _chosen(texts: list[str], items: tuple[str, ...]) -> str:
+    if not items:
+        return texts[-1].strip() if texts else ""
     for text in texts:
         lowered = text.lower()
         places = [(lowered.find(item.lower()), item) for item in items]
@@ -103,9 +118,7 @@ def _chosen(texts: list[str], items: tuple[str, ...]) -> str:
         digits = re.fullmatch(r"\s*#?(\d{1,2})\.?\s*", text)
         if digits and 1 <= int(digits[1]) <= len(items):
             return items[int(digits[1]) - 1]
-    if items:
-        return items[0]
-    return texts[-1].strip() if texts else ""
+    return items[0]
 
 
 def in_a_sentence(task: str) -> str:
@@ -118,12 +131,14 @@ def in_a_sentence(task: str) -> str:
 
 def plain(item: str) -> str:
     """A list item without the marks of markdown around it."""
-    return item.strip().strip("*_`\"'").strip().rstrip(".")
+    return item.strip().rstrip(".").strip("*_`\"'").strip().rstrip(".")
 
 
 def clean(text: str) -> str:
     """Text without the control tokens that some chat templates would obey."""
-    return _CONTROL.sub("", text)
+    while (stripped := _CONTROL.sub("", text)) != text:
+        text = stripped
+    return text
 
 
 def prompt_messages(

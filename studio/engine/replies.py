@@ -10,6 +10,7 @@ from .effects import Effect
 from .events import CodeExecuted, InputRequested
 from .execution.extract import blocks_to_run
 from .llm.call import Call, call_model
+from .llm.constrain import NO_FACTS
 from .messages import Message
 from .prompting import clean, facts, prompt_messages
 
@@ -163,7 +164,7 @@ async def model(
     """Asks the agent's models. No content means: not final, the default reply is sent."""
     if not agent.llm:
         return False, None
-    found = facts(messages, current_context().task)
+    found = facts(messages, current_context().task) if agent.prompt.needs_facts else NO_FACTS
     system = [{"role": "system", "content": agent.system_message}] if agent.system_message else []
     call = Call(
         agent=agent.name,

@@ -123,7 +123,7 @@ async def _manual(
         answer = (await ask_manual(candidates)).strip()
         if answer in ("", "q"):
             break
-        if answer.isdigit() and 1 <= int(answer) <= len(candidates):
+        if re.fullmatch("[0-9]{1,4}", answer) and 1 <= int(answer) <= len(candidates):
             return Selection(
                 candidates[int(answer) - 1], candidates, "manual", "chosen by a person"
             )

@@ -94,6 +94,7 @@ class Recorder:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _background: set[asyncio.Task[None]] = field(default_factory=set)
     _words: int = 0
+    _unsaved_ms: int = 0
 
     def __post_init__(self) -> None:
         s = self.session
@@ -109,9 +110,14 @@ class Recorder:
         place = (self.run, chat)
         n = self._counts[place] = self._counts.get(place, 0) + 1
         if n > self.said.get(place, 0):
-            self._buffer.append(new_row(event, self.run, chat, n))
+            self._keep(new_row(event, self.run, chat, n))
             if event.kind == "message":
                 self._words = len(str(event.content or "").split())
+
+    def _keep(self, row: NewRow) -> None:
+        """For the next commit; counted at once, so that a limit stops the very next effect."""
+        self._buffer.append(row)
+        self.totals.add([row])
 
     def report(self, chat: str, event: Event) -> None:
         self._buffer.append(new_row(event, self.run, chat))
@@ -126,6 +132,7 @@ class Recorder:
 
     async def do(self, effect: Effect, perform: Perform) -> Outcome:
         key = f"{self.run}:{effect.key}"
+        calls_before = dict(self._calls)
         intent = self._intent(key, effect)
         known = self.recorded.get(key)
         if known is not None and known.request_hash != intent.request_hash:
@@ -136,6 +143,8 @@ class Recorder:
         if known is not None and known.result is not None:
             return Outcome(known.result, known.attempt)
         if self.run < self.last_run:
+            if known is None:
+                self._calls = calls_before
             raise Suspend("cut", "an earlier run ended here")
         if effect.kind == "input":
             await self._wait_for_person(intent if known is None else None)
@@ -167,7 +176,7 @@ class Recorder:
         if self.pause_reason:
             await self.commit()
             raise Suspend("paused", self.pause_reason)
-        self.totals.active_ms += self._elapsed()
+        self._count_time()
         reached = self.totals.exceeded(self.limits)
         if reached is not None:
             self._buffer.append(new_row(reached, self.run))
@@ -232,9 +241,8 @@ class Recorder:
             finished, self._finished = self._finished, []
             if not (buffer or finished or intent or changes.status):
                 return
-            elapsed = self._elapsed()
-            self.totals.add(buffer)
-            self.totals.active_ms += elapsed
+            self._count_time()
+            elapsed, self._unsaved_ms = self._unsaved_ms, 0
             merged = Changes(changes.status, changes.reason, changes.run, elapsed)
 
             def work(connection: Connection) -> list[Row]:
@@ -248,10 +256,12 @@ class Recorder:
             rows = await self.database.write(work)
             self.bus.rows(self.session.id, rows)
 
-    def _elapsed(self) -> int:
+    def _count_time(self) -> None:
         now = time.monotonic()
-        elapsed, self._clock = int((now - self._clock) * 1000), now
-        return elapsed
+        elapsed = int((now - self._clock) * 1000)
+        self._clock += elapsed / 1000
+        self.totals.active_ms += elapsed
+        self._unsaved_ms += elapsed
 
 
 def _common(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> int:

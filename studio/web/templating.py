@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
 from ..assets import asset_dir
@@ -22,7 +22,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(asset_dir("templates")),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -60,9 +60,7 @@ def test_an_assistant_without_a_model_is_named_with_its_place(studio: InProcess)
         ({"provider": "local"}, "model_not_fetched"),
     ],
 )
-def test_a_model_that_cannot_be_asked(
-    studio: InProcess, fields: dict[str, Any], code: str
-) -> None:
+def test_a_model_that_cannot_be_asked(studio: InProcess, fields: dict[str, Any], code: str) -> None:
     model = studio.create("models", **fields)["id"]
     workflow = studio.create(
         "workflows", kind="two_agent", initiator=studio.stand_in(),

@@ -89,9 +89,7 @@ def test_a_skill_says_how_its_functions_are_called(made: dict[str, Json]) -> Non
     assert add["parameters"]["properties"]["a"]["type"] == "integer"
 
 
-def test_what_is_read_may_be_sent_back_unchanged(
-    studio: InProcess, made: dict[str, Json]
-) -> None:
+def test_what_is_read_may_be_sent_back_unchanged(studio: InProcess, made: dict[str, Json]) -> None:
     """Derived fields come along with what was read and are ignored; nothing is a new revision."""
     nouns = {"m": "models", "maths": "skills", "Planner": "agents", "Admin": "agents"}
     for name, shown in made.items():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from studio.definitions.common import Limits
+from studio.engine.events import Delta
 from studio.runner.runner import Answer, Runner, Start
 from studio.store import sessions
 from studio.store.sessions import Session
@@ -171,7 +172,7 @@ async def _live_text(runner: Runner, one: str) -> None:
     """Waits until text of a turn that is being made is shown."""
     subscription = runner.bus.subscribe(one)
     try:
-        while not runner.bus.live(one):
+        while not any(isinstance(item, Delta) for item in subscription.items):
             subscription.woken.clear()
             await subscription.woken.wait()
     finally:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from studio.engine.errors import ModelError
+from studio.engine.llm.answer import MAX_REPLY_CHARS
 from studio.engine.llm.models import ModelReply, ModelRequest
-from studio.engine.llm.openai_client import MAX_REPLY_CHARS
 
 from .builders import KEY, Clients, spec_at
 from .model_server import (

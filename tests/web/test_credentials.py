@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ ALLOWED_PREFIX = "/static/"
 STRANGERS: dict[str, dict[str, str]] = {
     "nothing": {},
     "a wrong token": {"authorization": "Bearer " + "x" * len(TOKEN)},
-    "no token": {"authorization": "Bearer "},
+    "no token": {"authorization": "Bearer"},
     "the token's beginning": {"authorization": f"Bearer {TOKEN[:-1]}"},
     "another scheme": {"authorization": f"Basic {TOKEN}"},
     "a made-up cookie": {"cookie": "studio_session=letmein"},
@@ -40,8 +41,10 @@ def _is_refused(path: str, answer: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stranger(studio: InProcess) -> Api:
-    return Api(studio.url, None)
+def stranger(studio: InProcess) -> Iterator[Api]:
+    api = Api(studio.url, None)
+    yield api
+    api.http.close()
 
 
 @pytest.mark.parametrize("who", STRANGERS)

@@ -63,7 +63,7 @@ def _send(studio: InProcess, route: Route, ids: dict[str, str], body: bytes) -> 
     started = time.monotonic()
     answer = studio.http.request(
         route.method, route.filled(one=ids.get(noun, "1")), content=body,
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", "connection": "close"},
     )  # fmt: skip
     return answer.status_code, time.monotonic() - started
 
@@ -154,11 +154,14 @@ def test_a_body_of_another_type_is_refused(studio: InProcess, ids: dict[str, str
             assert 400 <= answer.status_code < 500, (route, content_type, answer.status_code)
 
 
-def test_many_keys_are_refused_quickly(studio: InProcess, ids: dict[str, str]) -> None:
-    for route in json_routes(studio.app):
-        if not route.path.endswith("/draft"):
-            status, seconds = _send(studio, route, ids, MANY_KEYS)
-            assert (400 <= status < 500, seconds < 5) == (True, True), (route, status, seconds)
+@pytest.mark.parametrize("path", ["/api/agents", "/api/sessions"])
+def test_many_unknown_fields_are_refused_quickly(
+    studio: InProcess, ids: dict[str, str], path: str
+) -> None:
+    """One such body must not keep everybody else waiting: there is one event loop."""
+    status, seconds = _send(studio, Route("POST", path), ids, MANY_KEYS)
+    assert status in (413, 422)
+    assert seconds < 2
 
 
 def test_a_body_that_grows_over_the_limit_while_it_is_sent(studio: InProcess) -> None:

@@ -91,9 +91,7 @@ def test_a_draft_makes_no_revision_and_a_save_clears_it(
     assert studio.get(path)["has_draft"] is False
 
 
-def test_an_old_revision_can_be_read_and_restored(
-    studio: InProcess, noun: str, made: Json
-) -> None:
+def test_an_old_revision_can_be_read_and_restored(studio: InProcess, noun: str, made: Json) -> None:
     path = f"{noun}/{made['id']}"
     studio.put(path, {"name": unique("n"), **BODIES[noun], "description": "Second"})
     first = studio.get(f"{path}/revisions/1")

@@ -34,8 +34,9 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-@pytest.mark.parametrize("token", [None, "short", "x" * 31])
+@pytest.mark.parametrize(
+    ("host", "token"), [("0.0.0.0", None), ("::", "x" * 31), ("192.0.2.1", "short")]
+)
 def test_no_other_address_without_a_long_token(
     tmp_path: Path, host: str, token: str | None
 ) -> None:
@@ -50,7 +51,8 @@ def test_the_host_of_the_environment_is_refused_alike(tmp_path: Path) -> None:
 
 
 def test_settings_that_make_no_sense_are_said_by_name(tmp_path: Path) -> None:
-    assert "STUDIO_PORT" in _refused(tmp_path / "home", STUDIO_PORT="many")
+    wrong = _refused(tmp_path / "home", STUDIO_SQLITE_SYNCHRONOUS="sometimes")
+    assert "STUDIO_SQLITE_SYNCHRONOUS" in wrong
     assert "key" in _refused(tmp_path / "home", STUDIO_SECRET_KEY="nonsense").lower()
     missing = str(tmp_path / "no-key")
     assert missing in _refused(tmp_path / "home", STUDIO_SECRET_KEY_FILE=missing)
@@ -90,7 +92,12 @@ def test_the_note_for_other_commands_holds_a_token_that_works(launch: Launch) ->
     headers = {"authorization": f"Bearer {note['token']}"}
     assert note["url"] == studio.url
     assert httpx2.get(f"{studio.url}/api/models", headers=headers).status_code == 200
-    assert studio.kill(15) is not None
+
+
+def test_an_ordinary_end_takes_the_note_away(launch: Launch) -> None:
+    """The note holds a token; only a crash may leave it behind."""
+    studio = launch()
+    studio.kill(15)
     assert not (studio.home / "server.json").exists()
 
 

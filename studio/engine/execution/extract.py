@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..messages import text_of
 
-_BLOCK = re.compile(r"```[ \t]*(\w+)?[ \t]*\r?\n(.*?)\r?\n[ \t]*```", re.DOTALL)
+_OPENING = re.compile(r"```[ \t]*(\w+)?[ \t]*\r?\n")
+_CLOSING = re.compile(r"\r?\n[ \t]*```")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,26 @@ class CodeBlock:
 
 def code_blocks(text: str) -> list[CodeBlock]:
     """Fenced blocks in order; inline code is never code to run."""
-    return [
-        CodeBlock((tag or infer_language(code)).lower(), code) for tag, code in _BLOCK.findall(text)
-    ]
+    blocks, at = [], 0
+    while opening := _OPENING.search(text, at):
+        # the line end before the closing fence may be the one that ends the opening's body
+        closing = _CLOSING.search(text, opening.end())
+        if closing is None:
+            break
+        code = text[opening.end() : closing.start()]
+        blocks.append(CodeBlock((opening[1] or infer_language(code)).lower(), code))
+        at = closing.end()
+    return blocks
 
 
 def infer_language(code: str) -> str:
     if code.startswith(("python ", "pip", "python3 ")):
         return "sh"
     try:
-        compile(code, "<block>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(code, "<block>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     return "python"
 

@@ -11,13 +11,12 @@ from ..effects import Effect
 from ..errors import DefinitionError, ModelError
 from ..events import Delta, Failure, ModelCalled
 from ..prompting import Facts, ReplyRule
-from .constrain import constrain, fault, from_json, in_words, tidy
+from .constrain import NO_FACTS, constrain, fault, from_json, in_words, tidy
 from .models import Constraint, ModelClient, ModelReply, ModelRequest, ModelSpec
 from .retry import complete_with_retries
 
 Purpose = Literal["turn", "select", "summary"]
 NO_RULE = ReplyRule()
-NO_FACTS = Facts("", "", (), "")
 NANO = 1_000_000_000
 
 
@@ -207,7 +206,7 @@ def _result(
     last = replies[-1]
     content = last.content
     if content is not None and not call.rule.is_free:
-        content = tidy(from_json(content, call.rule), call.rule)
+        content = tidy(from_json(content, call.rule), call.rule, call.found)
     sent = sum(r.prompt_tokens for r in replies)
     written = sum(r.completion_tokens for r in replies)
     return {

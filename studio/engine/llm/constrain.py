@@ -16,6 +16,7 @@ from .models import Constraint, Profile
 
 SENTENCE_WORDS = 28
 ITEM_WORDS = 8
+NO_FACTS = Facts("", "", (), "")
 _SENTENCE_END = re.compile(r'[.!?]["\')\]]?(?=\s|$)')
 
 
@@ -34,8 +35,11 @@ def constrain(rule: ReplyRule, found: Facts, profile: Profile) -> Constraint:
     if rule.is_free or profile.structured == "none":
         return Constraint()
     if profile.structured == "grammar":
+        written = grammar(rule, found)
+        if written is None:
+            return Constraint()
         longest = max((len(o) for o in openings(rule, found)), default=0)
-        return Constraint(grammar=grammar(rule, found), extra_tokens=longest // 3)
+        return Constraint(grammar=written, extra_tokens=longest // 3)
     return Constraint(schema=json_schema(rule, found))
 
 
@@ -128,21 +132,24 @@ def fault(text: str, rule: ReplyRule, found: Facts) -> str:
         return f"The answer must be exactly one of: {', '.join(found.items)}."
     if rule.kind == "json":
         try:
-            orjson.loads(stripped)
+            is_object = isinstance(orjson.loads(stripped), dict)
         except orjson.JSONDecodeError:
+            is_object = False
+        if not is_object:
             return "The answer must be one JSON object."
     if rule.max_words and len(stripped.split()) > rule.max_words * 1.5:
         return f"The answer must have at most {rule.max_words} words."
     return ""
 
 
-def tidy(text: str, rule: ReplyRule) -> str:
-    """Cuts a sentence that ran into the token limit back to its last full stop."""
+def tidy(text: str, rule: ReplyRule, found: Facts = NO_FACTS) -> str:
+    """One sentence where one was asked for; full stops of its opening do not end it."""
     text = text.strip()
     if rule.kind != "sentence":
         return text
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return text[: ends[0]] if ends else text
+    heads = [o.strip() for o in openings(rule, found) if text.startswith(o.strip())]
+    end = _SENTENCE_END.search(text, max(map(len, heads), default=0))
+    return text[: end.end()] if end else text
 
 
 def grammar(rule: ReplyRule, found: Facts) -> str | None:

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from ..errors import ModelError
-from ..messages import text_of
-from .models import Endpoint, ModelReply, ModelRequest, ModelSpec, OnText, estimate_tokens
+from .answer import STREAM_ENDED_EARLY, Answer
+from .models import Endpoint, ModelReply, ModelRequest, ModelSpec, OnText
 from .shape import shape
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-MAX_REPLY_CHARS = 2_000_000
 CONNECT_SECONDS = 10.0
-STREAM_ENDED_EARLY = "The answer broke off before its end"
 
 
 class OpenAIClient:
@@ -39,6 +34,8 @@ class OpenAIClient:
         endpoint = await spec.endpoint()
         try:
             body, left_out = self.body(spec, request)
+            if endpoint.base_url in self._without_usage:
+                body.pop("stream_options")
             return await self._stream(spec, endpoint, body, left_out, on_text)
         except ModelError as error:
             wants_no_usage = error.status == 400 and "stream_options" in error.detail
@@ -104,7 +101,7 @@ class OpenAIClient:
             import httpx2
             import openai
 
-            self._clients[endpoint] = openai.AsyncOpenAI(
+            client = self._clients[endpoint] = openai.AsyncOpenAI(
                 api_key=endpoint.api_key or "none",
                 base_url=endpoint.base_url,
                 max_retries=0,
@@ -115,6 +112,9 @@ class OpenAIClient:
                     limits=httpx2.Limits(max_connections=None, max_keepalive_connections=200),
                 ),
             )
+            # The package reads OPENAI_* from the environment, which concerns no other server.
+            client.organization = client.project = None
+            client._custom_headers = {}
         return self._clients[endpoint]
 
     async def _stream(
@@ -128,7 +128,7 @@ class OpenAIClient:
         import httpx2
         import openai
 
-        answer = _Answer(started=time.monotonic(), on_text=on_text)
+        answer = Answer(started=time.monotonic(), on_text=on_text)
         response = None
         try:
             response = await self._client(endpoint).post(
@@ -155,112 +155,6 @@ class OpenAIClient:
         return answer.reply(body, left_out)
 
 
-@dataclass
-class _Answer:
-    """Collects one streamed completion."""
-
-    started: float
-    on_text: OnText
-    parts: list[str] = field(default_factory=list)
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    usage: dict[str, Any] | None = None
-    finish: str | None = None
-    first: int | None = None
-    length: int = 0
-
-    async def read(self, response: Any) -> None:
-        done = False
-        async for line in _lines(response):
-            if not line.startswith(b"data:"):
-                continue
-            data = line[5:].strip()
-            if data == b"[DONE]":
-                done = True
-                break
-            self._take(data)
-        if not done and self.finish is None:
-            raise ModelError(STREAM_ENDED_EARLY, retryable=True)
-
-    def _take(self, data: bytes) -> None:
-        try:
-            chunk = orjson.loads(data)
-            if error := chunk.get("error"):
-                detail = orjson.dumps(error).decode()
-                raise ModelError("The model's server reported an error", detail=detail)
-            self.usage = chunk.get("usage") or self.usage
-            choices = chunk.get("choices")
-            if not choices:
-                return
-            choice = choices[0]
-            delta = choice.get("delta") or {}
-            self.finish = choice.get("finish_reason") or self.finish
-            if text := delta.get("content"):
-                self._add(str(text))
-            for call in delta.get("tool_calls") or []:
-                self._add_call(call)
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, IndexError) as error:
-            raise ModelError(
-                "The model's server sent something that is not valid JSON",
-                retryable=True,
-                detail=data[:500].decode(errors="replace"),
-            ) from error
-
-    def _add(self, text: str) -> None:
-        if self.first is None:
-            self.first = int((time.monotonic() - self.started) * 1000)
-        if self.length + len(text) > MAX_REPLY_CHARS:
-            raise ModelError(f"The answer is longer than {MAX_REPLY_CHARS:,} characters")
-        self.on_text(self.length, text)
-        self.parts.append(text)
-        self.length += len(text)
-
-    def _add_call(self, delta: dict[str, Any]) -> None:
-        call = self.calls.setdefault(
-            int(delta.get("index", 0)),
-            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
-        )
-        call["id"] = delta.get("id") or call["id"]
-        function = delta.get("function") or {}
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
-
-    def reply(self, body: dict[str, Any], left_out: int) -> ModelReply:
-        content = "".join(self.parts) if self.parts else None
-        usage = self.usage or {}
-        estimated = "completion_tokens" not in usage
-        sent = usage.get("prompt_tokens")
-        if sent is None:
-            sent = sum(estimate_tokens(text_of(m.get("content"))) for m in body["messages"])
-        return ModelReply(
-            content=content,
-            prompt_tokens=int(sent),
-            completion_tokens=int(
-                estimate_tokens(content or "") if estimated else usage["completion_tokens"]
-            ),
-            latency_ms=int((time.monotonic() - self.started) * 1000),
-            first_token_ms=self.first,
-            tool_calls=[self.calls[i] for i in sorted(self.calls)] or None,
-            finish_reason=self.finish or "stop",
-            estimated=estimated,
-            left_out=left_out,
-            sent={k: v for k, v in body.items() if k != "messages"},
-        )
-
-
-async def _lines(response: Any) -> AsyncIterator[bytes]:
-    """Lines of the body as bytes: a broken UTF-8 sequence must not end the chat."""
-    rest = b""
-    async for piece in response.aiter_bytes():
-        rest += piece
-        if len(rest) > MAX_REPLY_CHARS * 4:
-            raise ModelError(f"The answer is longer than {MAX_REPLY_CHARS:,} characters")
-        *lines, rest = rest.split(b"\n")
-        for line in lines:
-            yield line
-    if rest:
-        yield rest
-
-
 def _translated(error: Exception, endpoint: Endpoint, name: str) -> ModelError:
     """openai's errors in words for a person; the provider's own words are kept as `detail`."""
     import openai
@@ -276,6 +170,7 @@ def _translated(error: Exception, endpoint: Endpoint, name: str) -> ModelError:
             retryable=status in (408, 409, 425, 429) or status >= 500,
             retry_after=_retry_after(error.response.headers.get("retry-after")),
             detail=detail or _masked(str(error), endpoint),
+            code=str(error.code or ""),
         )
     if isinstance(error, openai.APIConnectionError):
         return ModelError(
@@ -300,8 +195,14 @@ _STATUS_WORDS = {
 
 
 def _retry_after(value: str | None) -> float | None:
+    if value is None:
+        return None
     try:
-        return float(value) if value is not None else None
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
 

@@ -15,7 +15,8 @@ _PER_MESSAGE = 4  # tokens of framing that chat templates add to a message
 
 def shape(messages: Messages, spec: ModelSpec, max_tokens: int | None) -> tuple[Messages, int]:
     """The messages as this model's server must get them, and how many were left out."""
-    fitted, left_out = fit(messages, spec.context_window, max_tokens or DEFAULT_REPLY_TOKENS)
+    reply = max_tokens or min(DEFAULT_REPLY_TOKENS, spec.context_window // 4)
+    fitted, left_out = fit(messages, spec.context_window, reply)
     shaped = apply_profile(fitted, spec.profile)
     if spec.provider == "local":
         shaped = [{**m, "content": clean(text_of(m.get("content")))} for m in shaped]
@@ -35,8 +36,8 @@ def _reshape(message: dict[str, Any], index: int, profile: Profile) -> dict[str,
         changed["role"] = "user"
         changed.pop("name", None)
     if profile.author_prefix and (name := changed.pop("name", None)):
-        is_own = changed.get("role") == "assistant"
-        if not is_own and isinstance(changed.get("content"), str):
+        is_said = changed.get("role") == "user" and isinstance(changed.get("content"), str)
+        if is_said:
             changed["content"] = f"{name}: {changed['content']}"
     return changed
 

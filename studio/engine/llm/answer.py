@@ -1,0 +1,139 @@
+"""Reads one streamed chat completion: text, tool calls and usage out of server-sent events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ..errors import ModelError
+from ..messages import text_of
+from .models import ModelReply, OnText, estimate_tokens
+
+MAX_REPLY_CHARS = 2_000_000
+STREAM_ENDED_EARLY = "The answer broke off before its end"
+
+
+@dataclass
+class Answer:
+    """Collects one streamed completion."""
+
+    started: float
+    on_text: OnText
+    parts: list[str] = field(default_factory=list)
+    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    usage: dict[str, Any] | None = None
+    finish: str | None = None
+    first: int | None = None
+    length: int = 0
+    size: int = 0
+
+    async def read(self, response: Any) -> None:
+        done = False
+        async for line in _lines(response):
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                done = True
+                break
+            self._take(data)
+        if not done and self.finish is None:
+            raise ModelError(STREAM_ENDED_EARLY, retryable=True)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            chunk = _parsed(data)
+            if error := chunk.get("error"):
+                detail = orjson.dumps(error).decode()
+                raise ModelError("The model's server reported an error", detail=detail)
+            if isinstance(usage := chunk.get("usage"), dict):
+                self.usage = usage
+            choices = chunk.get("choices")
+            if not choices:
+                return
+            choice = choices[0]
+            delta = choice.get("delta") or {}
+            self.finish = choice.get("finish_reason") or self.finish
+            if text := delta.get("content"):
+                self._add(str(text))
+            for call in delta.get("tool_calls") or []:
+                self._add_call(call)
+        except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+            raise ModelError(
+                "The model's server sent something that is not valid JSON",
+                retryable=True,
+                detail=data[:500].decode(errors="replace"),
+            ) from error
+
+    def _add(self, text: str) -> None:
+        if self.first is None:
+            self.first = int((time.monotonic() - self.started) * 1000)
+        self._grow(len(text))
+        self.on_text(self.length, text)
+        self.parts.append(text)
+        self.length += len(text)
+
+    def _grow(self, by: int) -> None:
+        self.size += by
+        if self.size > MAX_REPLY_CHARS:
+            raise ModelError(f"The answer is longer than {MAX_REPLY_CHARS:,} characters")
+
+    def _add_call(self, delta: dict[str, Any]) -> None:
+        call = self.calls.setdefault(
+            int(delta.get("index", 0)),
+            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+        )
+        call["id"] = delta.get("id") or call["id"]
+        function = delta.get("function") or {}
+        for key in ("name", "arguments"):
+            text = function.get(key) or ""
+            self._grow(len(text))
+            call["function"][key] += text
+
+    def reply(self, body: dict[str, Any], left_out: int) -> ModelReply:
+        content = "".join(self.parts) if self.parts else None
+        usage = self.usage or {}
+        written = usage.get("completion_tokens")
+        estimated = not isinstance(written, int)
+        if not isinstance(written, int):
+            written = estimate_tokens(content or "")
+        sent = usage.get("prompt_tokens")
+        if not isinstance(sent, int):
+            sent = sum(estimate_tokens(text_of(m.get("content"))) for m in body["messages"])
+        return ModelReply(
+            content=content,
+            prompt_tokens=sent,
+            completion_tokens=written,
+            latency_ms=int((time.monotonic() - self.started) * 1000),
+            first_token_ms=self.first,
+            tool_calls=[self.calls[i] for i in sorted(self.calls)] or None,
+            finish_reason=self.finish or "stop",
+            estimated=estimated,
+            left_out=left_out,
+            sent={k: v for k, v in body.items() if k != "messages"},
+        )
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return orjson.loads(data.decode(errors="replace"))
+
+
+async def _lines(response: Any) -> AsyncIterator[bytes]:
+    """Lines of the body as bytes: a broken UTF-8 sequence must not end the chat."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        rest += piece
+        if len(rest) > MAX_REPLY_CHARS * 4:
+            raise ModelError(f"The answer is longer than {MAX_REPLY_CHARS:,} characters")
+        *lines, rest = rest.split(b"\n")
+        for line in lines:
+            yield line
+    if rest:
+        yield rest
