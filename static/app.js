@@ -186,6 +186,14 @@ on("click", "[data-add-row]", (_, button) => {
   renumber(box);
   $("textarea, input, select", copy)?.focus();
 });
+on("change", "[data-grow] select", (_, select) => {
+  const box = select.closest("[data-rows]");
+  if (!select.value || [...box.querySelectorAll("select")].some((other) => !other.value)) return;
+  const copy = box.lastElementChild.cloneNode(true);
+  $("select", copy).value = "";
+  box.append(copy);
+  renumber(box);
+});
 on("click", "[data-remove-row]", (_, button) => {
   const box = button.closest("[data-rows]");
   if (box.children.length > 1) button.closest("[data-row]").remove();

@@ -17,6 +17,7 @@ from .fake_openai import Endpoint
 T = TypeVar("T")
 Json = dict[str, Any]
 SECONDS = 20.0
+IDLE_SECONDS = 10.0  # less than the pause between pings: a stream that only pings has hung
 TERMINAL = ("finished", "failed", "stopped")
 # ARCHITECTURE section 6. Written down a second time on purpose: a log is checked against the
 # promise, not against the table that made it.
@@ -175,9 +176,9 @@ class Api:
     @contextmanager
     def stream(self, one: str, **options: Any) -> Iterator[Iterator[Sent]]:
         path = f"/api/sessions/{one}/stream"
-        with self.http.stream("GET", path, timeout=SECONDS, **options) as response:
+        with self.http.stream("GET", path, timeout=IDLE_SECONDS, **options) as response:
             assert response.status_code == 200, response.read()
-            yield sent(response.iter_lines())
+            yield sent(lines(response.iter_bytes()))
 
 
 def _good(answer: httpx2.Response, status: int) -> Any:
@@ -185,10 +186,23 @@ def _good(answer: httpx2.Response, status: int) -> Any:
     return answer.json() if answer.content else None
 
 
+def lines(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Lines that end at a newline only: Python also breaks at U+2028 and the like."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line.decode() for line in whole)
+
+
 def sent(lines: Iterator[str]) -> Iterator[Sent]:
-    """Reads server-sent events as the standard says: fields until an empty line."""
+    """Reads server-sent events as the standard says: fields until an empty line.
+
+    Fails when a stream stays open too long; its pings would keep a test waiting for ever.
+    """
     fields: dict[str, str] = {}
+    deadline = time.monotonic() + SECONDS
     for line in lines:
+        assert time.monotonic() < deadline, f"the stream is still open after {SECONDS:g} s"
         if line and not line.startswith(":"):
             name, _, value = line.partition(":")
             fields[name] = value.removeprefix(" ")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+import tests.conftest
 from studio.web.markdown import to_html
 from tests.builders import Api
 from tests.conftest import StudioProcess
@@ -56,9 +58,6 @@ def create_group(page: Page, url: str) -> None:
     page.get_by_label("Name", exact=True).fill("Harbour")
     for number, name in enumerate(AGENTS):
         page.locator("[data-member]").nth(number).select_option(label=name)
-        page.wait_for_function(
-            "n => document.querySelectorAll('[data-member]').length > n", arg=number + 1
-        )
     page.get_by_label("Initiator").select_option(label="Poet")
     page.get_by_label("Messages at most").fill("6")
     page.get_by_role("button", name="Create workflow").click()
@@ -135,7 +134,9 @@ def test_first_minutes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From the first page to a person's answer in a team on the built-in model."""
-    monkeypatch.setenv("STUDIO_GALLERY", "true")
+    plain = tests.conftest.clean_environment
+    with_samples = partial(plain, STUDIO_GALLERY="true")
+    monkeypatch.setattr(tests.conftest, "clean_environment", with_samples)
     studio = launch(home=home_with_model)
     page = browse(studio, size={"width": 390, "height": 844})
     page.get_by_role("heading", name="What should your agents talk on?").wait_for()

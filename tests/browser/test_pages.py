@@ -176,7 +176,9 @@ def test_playback_steps_scrubs_and_plays(
     assert shown.count() == 1
     page.get_by_role("button", name="4×").click()
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.querySelector('.track').getAttribute('aria-valuenow') === '4'")
+    page.wait_for_function(
+        "() => document.querySelector('.track').getAttribute('aria-valuenow') === '4'"
+    )
     slider.press("ArrowLeft")
     assert slider.get_attribute("aria-valuenow") == "3"
     page.get_by_role("button", name="Instant").click()
