@@ -17,7 +17,7 @@ from .fake_openai import Endpoint
 T = TypeVar("T")
 Json = dict[str, Any]
 SECONDS = 20.0
-IDLE_SECONDS = 10.0  # less than the pause between pings: a stream that only pings has hung
+IDLE_SECONDS = 6.0  # less than the pause between pings: a stream that only pings has hung
 TERMINAL = ("finished", "failed", "stopped")
 # ARCHITECTURE section 6. Written down a second time on purpose: a log is checked against the
 # promise, not against the table that made it.

@@ -17,7 +17,7 @@ ATTACKS = [
     "[click](javascript:window.__x=1)",
     '"><b onmouseover="window.__x=1">x</b>',
     "</textarea><script>window.__x = 1</script>",
-    "{{7*7}} {% for %} {0.__class__} ${7*7}",
+    "{{7+7}} {% for %} {0.x} ${7+7}",
     '<div hx-get="/logout" hx-trigger="load">x</div>',
     '<hx-partial hx-target="body" hx-swap="innerHTML">gone</hx-partial>',
     "![x](http://192.0.2.1/?secret)",
@@ -52,7 +52,7 @@ def test_nothing_that_was_said_runs(
         page.goto(f"{studio.url}/{path}")
     page.goto(f"{studio.url}/sessions/{session}")
     text = page.inner_text("#turns")
-    for attack in (ATTACKS[0], ATTACKS[1], "{{7*7}} {% for %}", "${7*7}", ATTACKS[8]):
+    for attack in (ATTACKS[0], ATTACKS[1], "{{7+7}} {% for %} {0.x}", "${7+7}", ATTACKS[8]):
         assert attack in text
     assert page.locator("#turns img, #turns script, #turns iframe").count() == 0
     assert "end11" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -203,6 +204,26 @@ def test_a_verb_at_any_moment_leaves_a_sound_log(studio: InProcess, verb: str) -
         if answer.status_code == 409:
             assert session["status"] == "finished"
         _sound(studio, one)
+
+
+def test_stopping_sessions_as_they_begin_leaves_a_studio_that_can_write(
+    studio: InProcess,
+) -> None:
+    """The stop may meet the worker's claim while that still waits to be written."""
+    workflow = studio.pair(studio.scripted(*["Hi"] * 9), max_turns=9)
+
+    def start_and_stop(_: int) -> str:
+        one = studio.start(workflow)
+        answer = studio.call("POST", f"sessions/{one}/stop")
+        assert answer.status_code in (202, 409), answer.text
+        return one
+
+    with ThreadPoolExecutor(8) as pool:
+        started = list(pool.map(start_and_stop, range(80)))
+    for one in started:
+        studio.wait(one)
+        _sound(studio, one)
+    studio.create("agents")
 
 
 def test_changes_of_a_session(studio: InProcess) -> None:
