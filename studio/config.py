@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -102,8 +103,11 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(lines)) from None
 
 
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment for a process we start, with a few variables of its own."""
+    return {**os.environ, **more}
+
+
 def environment_keys() -> dict[str, str]:
     """Provider keys that stand in the environment, by variable name: offered, never just used."""
-    import os
-
     return {name: os.environ[name] for name in PROVIDER_KEYS if os.environ.get(name)}

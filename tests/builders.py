@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -50,6 +51,21 @@ def until(
         time.sleep(0.01)
 
 
+def let_pass(seconds: float) -> None:
+    """For tests whose subject is a moment; all others wait for a state."""
+    time.sleep(seconds)
+
+
+def in_parallel(work: Callable[[], T], times: int, threads: int = 8) -> list[T]:
+    """Runs `work` many times at once; after a failure nothing more is begun."""
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(work) for _ in range(times)]
+        try:
+            return [future.result(30) for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 @dataclass(frozen=True)
 class Sent:
     """One server-sent event."""
@@ -65,7 +81,7 @@ class Api:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx2.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self.http = httpx2.Client(base_url=url, headers=headers, timeout=15, trust_env=False)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return self.http.request(method, f"/api/{path}", json=body, **options)

@@ -149,8 +149,7 @@ async def _held(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     half = len(pieces) // 2
     for piece in pieces[:half]:
         await _send(response, _delta(piece))
-    while not endpoint.released.is_set():
-        await asyncio.sleep(0.005)
+    await _released(endpoint)
     for piece in pieces[half:]:
         await _send(response, _delta(piece))
     return await _end(response)
@@ -169,8 +168,7 @@ async def _failing(request: web.Request, endpoint: Endpoint) -> web.StreamRespon
 
 
 async def _hang(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
-    while not endpoint.released.is_set():
-        await asyncio.sleep(0.02)
+    await _released(endpoint)
     return web.Response(status=503)
 
 
@@ -242,6 +240,11 @@ _BEHAVIOURS: dict[str, Behaviour] = {
 
 
 # -- the wire
+
+
+async def _released(endpoint: Endpoint) -> None:
+    while not endpoint.released.is_set():  # noqa: ASYNC110 - it is set by another thread
+        await asyncio.sleep(0.005)
 
 
 async def _streaming(request: web.Request) -> web.StreamResponse:

@@ -36,7 +36,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlmodel": ("store/",),
     "alembic": ("store/",),
     "sqlalchemy": ("store/",),
-    "sqlite3": ("store/",),
+    "sqlite3": ("store/", "cli/doctor.py"),  # it asks for the version of the library
 }
 TYPING_ONLY = {"sqlalchemy.Connection": ("runner/", "streaming/")}
 MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 500, 60
@@ -58,9 +58,8 @@ def _imports(where: str, tree: ast.Module) -> Iterator[str]:
             base = package[: len(package) - node.level + 1] if node.level else []
             for name in node.names:
                 yield ".".join([*base, *([node.module] if node.module else []), name.name])
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "os" and node.attr in ("environ", "getenv"):
-                yield f"os.{node.attr}"
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv"):
+            yield ast.unparse(node)
 
 
 def _is_within(name: str, allowed: str) -> bool:

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
         sa.Column("draft", sa.Text(), nullable=True),
         sa.Column("origin", sa.String(), nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
@@ -28,9 +29,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_definition_list", "definition", ["owner_id", "noun", "created_at", "id"])
-    op.create_index("ix_definition_name", "definition", ["owner_id", "noun", "origin", "name"], unique=True,
+    op.create_index(
+        "ix_definition_name",
+        "definition",
+        ["owner_id", "noun", "origin", "name"],
+        unique=True,
         sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"))
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_table(
         "login",
         sa.Column("id_hash", sa.String(), nullable=False),
@@ -124,6 +130,7 @@ def upgrade() -> None:
         sa.Column("chat", sa.String(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=True),
         sa.Column("effect", sa.String(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("session_id", "seq"),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], ondelete="CASCADE"),

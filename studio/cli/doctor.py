@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from ..assets import asset_dir
 from ..config import environment_keys, load_settings
 from ..errors import StudioError
 from ..runner.local_model import BuiltInModel
+from ..store.database import sqlite_version
 from .home import running_server
 
 
@@ -49,7 +49,7 @@ def _findings(home: Path | None) -> Iterator[Finding]:
     version = sys.version.split()[0]
     enough = sys.version_info >= (3, 11)
     yield Finding("python", "ok" if enough else "bad", version if enough else f"{version} < 3.11")
-    yield Finding("sqlite", "ok", sqlite3.sqlite_version)
+    yield Finding("sqlite", "ok", sqlite_version())
     try:
         settings = load_settings(home=home)
     except StudioError as error:

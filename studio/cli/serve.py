@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import socket
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -58,6 +60,8 @@ def run_server(
             ws="none",
         )
         write_note(settings.home, address, local_token)
+        # uvicorn raises the signal again at its end: that must pass our own cleaning up
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, said, open_browser=open_browser).run(sockets=[listening])
 
 

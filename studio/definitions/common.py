@@ -11,16 +11,11 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
 _NAME = re.compile(r"[\w .-]{1,64}")
-
-
-def _clean(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("a NUL character is not allowed")
-    return text
 
 
 def _named(name: str) -> str:
@@ -40,15 +35,31 @@ def _one_word(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_named)]
 AgentName = Annotated[str, AfterValidator(_named), AfterValidator(_one_word)]
-Line = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_clean)]
-Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_clean)]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_clean)]
+Line = Annotated[str, StringConstraints(max_length=1_000)]
+Text = Annotated[str, StringConstraints(max_length=100_000)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Strict(BaseModel):
-    """Unknown fields are errors; infinities and NaN are not numbers."""
+    """Unknown fields are errors; infinities and NaN are not numbers; no text holds a NUL."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        if has_nul(value):
+            raise ValueError("a NUL character is not allowed")
+        return value
+
+
+def has_nul(value: Any) -> bool:
+    """Whether a NUL stands anywhere in a JSON value: databases refuse it."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(has_nul(k) or has_nul(v) for k, v in value.items())
+    return isinstance(value, list) and any(has_nul(v) for v in value)
 
 
 class Hosts(Strict):

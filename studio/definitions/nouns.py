@@ -42,6 +42,8 @@ def problems_of(error: ValidationError, skip: int = 0) -> list[Problem]:
     problems: dict[tuple[str | int, ...], Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         loc = tuple(_path(item["loc"][skip:]))
+        if item["type"] in ("union_tag_invalid", "union_tag_not_found") and not loc:
+            loc = ("kind",)
         message = item["msg"].removeprefix("Value error, ")
         message = message[:1].upper() + message[1:]
         problems.setdefault(loc, Problem(list(loc), message, item["type"]))

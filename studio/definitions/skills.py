@@ -32,3 +32,13 @@ class SkillDefinition(Definition):
 
     def schemas(self) -> list[FunctionSchema]:
         return functions(self.source)
+
+
+def read_source(source: str) -> tuple[list[FunctionSchema], str]:
+    """The functions of a source, or what keeps them from being read. Nothing is run."""
+    if not source.strip():
+        return [], ""
+    try:
+        return functions(source), ""
+    except SchemaError as error:
+        return [], str(error)

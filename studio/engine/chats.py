@@ -102,7 +102,9 @@ async def _asked_opening(initiator: ConversableAgent) -> str:
     async def ask(_: int) -> dict[str, Any]:
         return {"text": await context.ask(question)}
 
-    effect = Effect(key, "input", 1, initiator.name, {"question": question.question})
+    effect = Effect(
+        key, "input", 1, initiator.name, {"question": question.question, "form": question.form}
+    )
     answer = str((await context.effects.do(effect, ask)).result.get("text") or "")
     initiator.human_input.append(answer)
     return answer

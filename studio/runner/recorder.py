@@ -8,25 +8,26 @@ start, effects that are done answer at once and events that stand in the log are
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection
 
 from ..definitions.common import Limits
 from ..engine.effects import Effect, Outcome, Perform
 from ..engine.errors import DivergenceError, Suspend
 from ..engine.events import Delta, Event, LimitReached, StatusChanged, TurnStarted
 from ..store import effects, events
-from ..store.database import Database
+from ..store.database import Connection, Database
 from ..store.effects import Intent, Recorded
 from ..store.events import Changes, NewRow, Row, new_row
 from ..store.sessions import Session
 from ..streaming.bus import Bus
 
+log = logging.getLogger("studio.runner")
 NO_CHANGES = Changes()
 READING_FIRST, READING_PER_WORD, READING_MOST = 0.6, 0.06, 2.5  # seconds between speakers
 
@@ -73,7 +74,8 @@ class _Call:
 class Recorder:
     """One writer of one session, fenced by `epoch`. Implements Effects and Sink.
 
-    `run` is the run that is being played; runs before `last_run` are only replayed.
+    `run` is the run that is being played; runs before `last_run` are only replayed. `status` is the
+    state that the last commit has written or is writing.
     """
 
     database: Database
@@ -84,6 +86,7 @@ class Recorder:
     said: dict[tuple[int, str], int]
     limits: Limits
     run: int = 1
+    status: str = "running"
     pause_reason: str = ""
     pause_by: str | None = None
     pace: str = "full"
@@ -123,7 +126,13 @@ class Recorder:
         self._buffer.append(new_row(event, self.run, chat))
         task = asyncio.get_running_loop().create_task(self.commit())
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._reported)
+
+    def _reported(self, task: asyncio.Task[None]) -> None:
+        """A report that could not be written is no reason to fail: the next commit says why."""
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.info("a report was not written: %s", task.exception())
 
     def delta(self, event: Delta) -> None:
         self.bus.delta(self.session.id, event)
@@ -150,26 +159,32 @@ class Recorder:
             await self._wait_for_person(intent if known is None else None)
         await self._check_brakes()
         await self._keep_pace(effect)
-        if known is not None:
-            intent = self._again(intent, known.attempt + 1, effect)
-        await self.commit(intent=intent)
+        if known is None:
+            await self.commit(intent=intent)
+        else:
+            intent = await self._again(intent, known.attempt + 1, effect)
         result = await perform(intent.attempt)
         self._finished.append((key, orjson.dumps(result).decode()))
         return Outcome(result, intent.attempt)
 
-    def _again(self, intent: Intent, attempt: int, effect: Effect) -> Intent:
+    async def _again(self, intent: Intent, attempt: int, effect: Effect) -> Intent:
         """A crash cut this effect: its turn starts again and replaces what was shown of it."""
+        intent = replace(intent, attempt=attempt)
         if effect.request.get("purpose") == "turn":
             chat = effect.key.rpartition("#")[0]
             started = TurnStarted(turn=effect.turn, attempt=attempt, agent=effect.agent)
-            self._buffer.append(new_row(started, self.run, chat))
-        return Intent(**{k: getattr(intent, k) for k in Intent.__slots__} | {"attempt": attempt})
+            await self.commit(started, chat=chat, intent=intent)
+        else:
+            await self.commit(intent=intent)
+        return intent
 
     async def _wait_for_person(self, intent: Intent | None) -> None:
         """Suspends the chat; question and state are committed together, so none is lost."""
+        if self.pause_reason:
+            await self.commit(intent=intent)
+            raise Suspend("paused", self.pause_reason)
         moved = StatusChanged(from_="running", to="waiting", reason="A person is asked")
-        self._buffer.append(new_row(moved, self.run))
-        await self.commit(intent=intent, changes=Changes(status="waiting", reason=moved.reason))
+        await self.commit(moved, intent=intent, changes=Changes("waiting", moved.reason))
         raise Suspend("waiting", moved.reason)
 
     async def _check_brakes(self) -> None:
@@ -179,8 +194,7 @@ class Recorder:
         self._count_time()
         reached = self.totals.exceeded(self.limits)
         if reached is not None:
-            self._buffer.append(new_row(reached, self.run))
-            await self.commit()
+            await self.commit(reached)
             raise Suspend("paused", f"The limit {reached.limit} of {reached.max:g} is reached")
 
     async def _keep_pace(self, effect: Effect) -> None:
@@ -227,17 +241,25 @@ class Recorder:
 
     # -- the log
 
-    def add(self, event: Event) -> None:
-        """An event of the session as a whole, to be committed with what comes next."""
-        self._buffer.append(new_row(event, self.run))
+    async def commit(
+        self,
+        *last: Event,
+        chat: str = "",
+        intent: Intent | None = None,
+        changes: Changes = NO_CHANGES,
+    ) -> None:
+        """Writes what was gathered and `last` behind it, then tells the followers.
 
-    async def commit(self, intent: Intent | None = None, changes: Changes = NO_CHANGES) -> None:
-        """Writes what was gathered, then tells the followers. Survives being cancelled."""
-        await asyncio.shield(self._commit(intent, changes))
+        `last` and `changes` go in together: no other commit can come between an end and its state.
+        Survives being cancelled.
+        """
+        rows = [new_row(event, self.run, chat) for event in last]
+        self.status = changes.status or self.status
+        await asyncio.shield(self._commit(rows, intent, changes))
 
-    async def _commit(self, intent: Intent | None, changes: Changes) -> None:
+    async def _commit(self, last: list[NewRow], intent: Intent | None, changes: Changes) -> None:
         async with self._lock:
-            buffer, self._buffer = self._buffer, []
+            buffer, self._buffer = [*self._buffer, *last], []
             finished, self._finished = self._finished, []
             if not (buffer or finished or intent or changes.status):
                 return

@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection
 
 from ..config import Settings
 from ..definitions.checks import check
 from ..definitions.common import Limits
 from ..definitions.references import replaced
-from ..engine.events import InputReceived, SessionFinished, SessionStarted, StatusChanged
+from ..engine.events import (
+    Event,
+    InputReceived,
+    SessionFinished,
+    SessionStarted,
+    StatusChanged,
+)
 from ..errors import ConflictError, InvalidError, NotFoundError, Problem
 from ..store import closure, definitions, effects, events, sessions
-from ..store.database import Database
+from ..store.database import Connection, Database
 from ..store.events import Changes, Row, new_row
 from ..store.secrets import Vault
 from ..store.sessions import Session
@@ -25,11 +30,12 @@ from ..streaming.bus import Bus
 from .build import Builder, cast, exact_call
 from .local_model import BuiltInModel
 from .models import Models
-from .states import check_move
+from .states import Status, check_move
 from .worker import Worker
 
 STOP_SECONDS = 3.0
 NAME_LENGTH = 80
+ANSWERS = {"text": "text", "choice": "text", "approval": "approve", "fields": "values"}
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,8 @@ class Runner:
         """Takes up every session that a crash or a restart cut off; says how many."""
         cut = await self.database.read(lambda c: sessions.unfinished(c, ("running", "queued")))
         for one in cut:
-            session = await self.session(None, one)
-            if session.status == "running":
-                moved = StatusChanged("running", "queued", "The studio was restarted")
-                await self._append(session, [moved], Changes("queued", moved.reason))
+            if (await self.session(None, one)).status == "running":
+                await self._move(None, one, "queued", "The studio was restarted")
             self._dispatch(one)
         return len(cut)
 
@@ -192,9 +196,14 @@ class Runner:
 
         def work(connection: Connection) -> list[Row]:
             now = sessions.get(connection, owner, one)
-            key = effects.question(connection, one, now.run, given.question)
-            if key is None or now.is_over:
+            asked = effects.question(connection, one, now.run, given.question)
+            if asked is None or now.is_over:
                 raise ConflictError("Nobody asks this, or it was answered before")
+            key, form = asked
+            wanted = ANSWERS[form]
+            if getattr(given, wanted) is None:
+                problem = Problem([wanted], f"This question is answered with {wanted}", "missing")
+                raise InvalidError([problem])
             effects.finish(connection, one, key, orjson.dumps(result).decode())
             rows = [new_row(received, now.run)]
             changes = Changes()
@@ -219,8 +228,7 @@ class Runner:
         if worker is not None and session.status in ("running", "queued"):
             worker.pause("Paused by you", by)
             return await self.session(owner, one)
-        moved = StatusChanged(session.status, "paused", "Paused by you", by)
-        return await self._move(session, moved)
+        return await self._move(owner, one, "paused", "Paused by you", by)
 
     async def resume(self, owner: str, by: str, one: str) -> Session:
         """Lets a paused session go on, and a failed one try its open turn again."""
@@ -232,8 +240,7 @@ class Runner:
             return session
         if session.status not in ("paused", "failed"):
             raise ConflictError(f"The session is {session.status}; there is nothing to resume")
-        moved = StatusChanged(session.status, "queued", "Resumed", by)
-        session = await self._move(session, moved)
+        session = await self._move(owner, one, "queued", "Resumed", by)
         self._dispatch(one)
         return session
 
@@ -245,29 +252,24 @@ class Runner:
         check_move(session.status, "stopped")
         worker, task = self._workers.get(one), self._tasks.get(one)
         if worker is not None and task is not None and not task.done():
-            worker.stop(by)
-            task.cancel()
+            if worker.stop(by):
+                task.cancel()
             await asyncio.wait([task], timeout=STOP_SECONDS)
             session = await self.session(owner, one)
             if session.is_over:
                 return session
-        return await self._finish(session, "stopped", "Stopped by you", by)
+        return await self._move(owner, one, "stopped", "Stopped by you", by)
 
     async def follow_up(self, owner: str, by: str, one: str, message: str) -> Session:
         """Gives a session that is over another message; the history is kept."""
         if not message.strip():
             raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
         session = await self.session(owner, one)
-        check_move(session.status, "queued")
         if not session.is_over:
             raise ConflictError(f"The session is {session.status}; wait until it has ended")
-        run = session.run + 1
-        started = SessionStarted(session.workflow_name, session.revision, message, by)
-        moved = StatusChanged(session.status, "queued", "A follow-up message", by)
-        changes = Changes("queued", moved.reason, run=run)
-        await self._append(session, [started, moved], changes, run=run)
+        session = await self._move(owner, one, "queued", "A follow-up message", by, message)
         self._dispatch(one)
-        return await self.session(owner, one)
+        return session
 
     async def change(
         self, owner: str, one: str, limits: Limits | None, tags: list[str] | None, pace: str | None
@@ -311,24 +313,40 @@ class Runner:
         )
         return asked.within(workflow).within(server)
 
-    async def _move(self, session: Session, moved: StatusChanged) -> Session:
-        await self._append(session, [moved], Changes(moved.to, moved.reason))
-        return await self.session(session.owner, session.id)
+    async def _move(
+        self,
+        owner: str | None,
+        one: str,
+        to: Status,
+        reason: str,
+        by: str | None = None,
+        message: str | None = None,
+    ) -> Session:
+        """Changes the state in one transaction with the check that it may. Raises ConflictError.
 
-    async def _finish(self, session: Session, status: str, reason: str, by: str) -> Session:
-        moved = StatusChanged(session.status, status, reason, by)
-        ended = SessionFinished(session.run, status, reason, "", by)
-        await self._append(session, [moved, ended], Changes(status, reason, new_epoch=True))
-        return await self.session(session.owner, session.id)
+        `message` opens the next run. An end bumps the epoch, so that no worker goes on behind it.
+        """
 
-    async def _append(
-        self, session: Session, given: list[Any], changes: Changes, run: int | None = None
-    ) -> None:
-        rows = [new_row(event, run or session.run) for event in given]
-        written = await self.database.write(
-            lambda c: events.append(c, session.id, session.epoch, rows, changes)
-        )
-        self.bus.rows(session.id, written)
+        def work(connection: Connection) -> list[Row]:
+            now = sessions.get(connection, owner, one)
+            if now.status == to and message is None:
+                return []
+            check_move(now.status, to)
+            if message is not None and not now.is_over:
+                raise ConflictError(f"The session is {now.status}; wait until it has ended")
+            run = now.run + (message is not None)
+            told: list[Event] = [StatusChanged(now.status, to, reason, by)]
+            if message is not None:
+                started = SessionStarted(now.workflow_name, now.revision, message, by or "")
+                told.insert(0, started)
+            if to in sessions.TERMINAL:
+                told.append(SessionFinished(run, to, reason, "", by))
+            changes = Changes(to, reason, run=run, new_epoch=to in sessions.TERMINAL)
+            rows = [new_row(event, run) for event in told]
+            return events.append(connection, one, now.epoch, rows, changes)
+
+        self.bus.rows(one, await self.database.write(work))
+        return await self.session(owner, one)
 
     def _dispatch(self, one: str) -> None:
         """Sets a worker on a queued session, after the one that may just be leaving it."""

@@ -7,15 +7,13 @@ import logging
 import random
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from ..definitions.common import Limits
 from ..engine.context import RunContext
 from ..engine.errors import EngineError, ModelError, Suspend
 from ..engine.events import Failure, SessionFinished, StatusChanged
 from ..errors import StudioError
 from ..store import effects, events, sessions
-from ..store.database import Database
+from ..store.database import Connection, Database
 from ..store.events import Changes, FencedError, new_row
 from ..streaming.bus import Bus
 from .build import Builder, LiveChat
@@ -45,9 +43,14 @@ class Worker:
         if self.recorder is not None:
             self.recorder.pause_reason, self.recorder.pause_by = "", None
 
-    def stop(self, by: str) -> None:
-        """Said before the task is cancelled: the session ends instead of going on later."""
-        self._stopped_by = by
+    def stop(self, by: str) -> bool:
+        """Said before the task is cancelled: the session ends instead of going on later.
+
+        False when it was said before: a second cancellation would disturb the end.
+        """
+        first = self._stopped_by is None
+        self._stopped_by = self._stopped_by or by
+        return first
 
     async def work(self, before: asyncio.Task[None] | None) -> None:
         if before is not None and not before.done():
@@ -133,18 +136,27 @@ class Worker:
             return ""
 
     async def _finish(
-        self, recorder: Recorder, status: str, reason: str, summary: str = "", by: str | None = None
+        self,
+        recorder: Recorder,
+        status: str,
+        reason: str,
+        summary: str = "",
+        by: str | None = None,
+        failure: Failure | None = None,
     ) -> None:
+        if recorder.status in sessions.TERMINAL:
+            return  # cancelled while its end was being written, which goes on
         recorder.run = recorder.last_run
-        recorder.add(StatusChanged("running", status, reason, by))
-        recorder.add(SessionFinished(recorder.last_run, status, reason, summary, by))
-        await recorder.commit(changes=Changes(status, reason))
+        moved = StatusChanged(recorder.status, status, reason, by)
+        ended = SessionFinished(recorder.last_run, status, reason, summary, by)
+        told = (moved, ended) if failure is None else (failure, moved, ended)
+        await recorder.commit(*told, changes=Changes(status, reason))
         self.bus.clear(self.session_id)
 
     async def _leave(self, recorder: Recorder, status: str, reason: str) -> None:
         recorder.run = recorder.last_run
-        recorder.add(StatusChanged("running", status, reason, recorder.pause_by))
-        await recorder.commit(changes=Changes(status, reason))
+        moved = StatusChanged("running", status, reason, recorder.pause_by)
+        await recorder.commit(moved, changes=Changes(status, reason))
 
     async def _cut(self, recorder: Recorder) -> None:
         """Cancelled: by Stop, which ends the session, or by the studio's end, which does not."""
@@ -161,16 +173,13 @@ class Worker:
             log.exception("session %s failed", self.session_id, exc_info=error)
         message = str(error) if known else f"The studio failed inside: {type(error).__name__}"
         self.bus.clear(self.session_id)
-        recorder.run = recorder.last_run
-        recorder.add(
-            Failure(
-                who=getattr(error, "who", "storage"),
-                message=message,
-                retryable=True,
-                detail=(error.detail or None) if isinstance(error, ModelError) else None,
-            )
+        failure = Failure(
+            who=getattr(error, "who", "storage"),
+            message=message,
+            retryable=True,
+            detail=(error.detail or None) if isinstance(error, ModelError) else None,
         )
-        await self._quietly(lambda: self._finish(recorder, "failed", message))
+        await self._quietly(lambda: self._finish(recorder, "failed", message, failure=failure))
 
     async def _quietly(self, work: Callable[[], object]) -> None:
         try:

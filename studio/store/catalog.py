@@ -10,6 +10,7 @@ from ..definitions.models import ModelDefinition, ModelInput
 from ..definitions.nouns import parse
 from ..definitions.references import AnyDefinition, Noun
 from ..definitions.skills import SkillDefinition
+from ..errors import StaleError
 from . import definitions, model_keys
 from .database import Database
 from .definitions import Page, Stored
@@ -70,7 +71,10 @@ class Catalog:
                 return model_keys.replace(connection, self.vault, owner, one, given, by, if_match)
             return definitions.replace(connection, owner, noun, one, given, by, if_match)
 
-        return await self.view(owner, await self.database.write(work))
+        try:
+            return await self.view(owner, await self.database.write(work))
+        except StaleError:
+            raise StaleError(await self.get(owner, noun, one)) from None
 
     async def remove(self, owner: str, noun: Noun, one: str) -> None:
         await self.database.write(lambda c: definitions.remove(c, owner, noun, one))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from ..assets import asset_dir
 from ..errors import UnavailableError
 
+__all__ = ["Connection", "Database", "sqlite_version"]
 T = TypeVar("T")
 BATCH = 256
 READERS = 4
@@ -83,6 +85,7 @@ class Database:
 
     def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
         done: Future[T] = Future()
+        done.set_running_or_notify_cancel()  # a caller that gives up must not undo the write
         self._jobs.put(_Job(work, done))
         return done
 
@@ -166,11 +169,20 @@ class Database:
 
         return engine
 
+    def _connected(self) -> Connection:
+        """The first connection; says plainly when the file is not a database."""
+        try:
+            return self._engine.connect()
+        except DBAPIError as error:
+            raise UnavailableError(
+                f"The database cannot be opened: {error.orig}. Nothing was changed."
+            ) from None
+
     def _migrate(self) -> None:
         """Brings the schema up to date; alembic (0.23 s to import) only when it is behind."""
         folder = asset_dir("migrations")
         head = max(p.stem for p in (folder / "versions").glob("*.py")).split("_")[1]
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             try:
                 current = connection.execute(text("SELECT version_num FROM alembic_version"))
                 version = current.scalar()
@@ -192,6 +204,10 @@ class Database:
         with self._engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def sqlite_version() -> str:
+    return sqlite3.sqlite_version
 
 
 def _unavailable(error: Exception) -> Exception:

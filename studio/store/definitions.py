@@ -74,6 +74,7 @@ def create(
         "kind": getattr(given, "kind", ""),
         "revision": 1,
         "body": _json(dump(given)),
+        "words": _words(dump(given)),
         "origin": origin,
         "created_at": at,
         "updated_at": at,
@@ -119,9 +120,7 @@ def listing(
         .limit(limit + 1)
     )
     if q:
-        query = query.where(
-            or_(contains(definition.c.name, q), contains(definition.c.body, _json_text(q)))
-        )
+        query = query.where(contains(definition.c.words, q))
     if cursor:
         query = query.where(before(definition, cursor))
     rows = connection.execute(query).mappings().all()
@@ -163,6 +162,7 @@ def replace(
                 name=given.name,
                 kind=getattr(given, "kind", ""),
                 body=body,
+                words=_words(dump(given)),
                 revision=number,
                 draft=None,
                 updated_at=at if changed else current.updated_at,
@@ -314,9 +314,10 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _json_text(q: str) -> str:
-    """Text as it stands inside stored JSON."""
-    return _json(q)[1:-1]
+def _words(body: dict[str, Any]) -> str:
+    """What people wrote, without field names, numbers and the choices of fields."""
+    names = ("name", "description", "system_message", "ask", "model", "source")
+    return "\n".join(body[name] for name in names if isinstance(body.get(name), str))
 
 
 def _name_taken(name: str) -> InvalidError:

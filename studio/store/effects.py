@@ -92,15 +92,18 @@ def finish(connection: Connection, session_id: str, key: str, result: str) -> No
         raise ConflictError("This was answered before")
 
 
-def question(connection: Connection, session_id: str, run: int, question_id: str) -> str | None:
-    """The key of the open effect that a question belongs to."""
+def question(
+    connection: Connection, session_id: str, run: int, question_id: str
+) -> tuple[str, str] | None:
+    """The key of the open effect that a question belongs to, and the question's form."""
     query = text(
         "SELECT key, request FROM effect WHERE session_id = :id AND run = :run"
         " AND kind = 'input' AND state = 'intent'"
     )
     for key, request in connection.execute(query, {"id": session_id, "run": run}):
-        if orjson.loads(request).get("question") == question_id:
-            return str(key)
+        asked = orjson.loads(request)
+        if asked.get("question") == question_id:
+            return str(key), str(asked["form"])
     return None
 
 

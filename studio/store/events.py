@@ -46,6 +46,7 @@ class NewRow:
     n: int | None
     effect: str | None
     body: str
+    words: str | None = None
     turns: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -71,7 +72,9 @@ def new_row(event: Event, run: int, chat: str = "", n: int | None = None) -> New
     effect = row.pop("effect", None)
     body = orjson.dumps({"kind": kind, "at": now(), "run": run, "chat": chat, **row}).decode()
     if kind == "message":
-        return NewRow(kind, run, chat, n, effect, body, turns=1)
+        content = row["content"]
+        words = content if isinstance(content, str) else None
+        return NewRow(kind, run, chat, n, effect, body, words, turns=1)
     if kind == "model_called":
         return NewRow(
             kind,
@@ -96,8 +99,8 @@ _RESERVE = text(
     " WHERE id = :id AND epoch = :epoch RETURNING last_seq"
 )
 _INSERT = text(
-    "INSERT INTO event (session_id, seq, kind, run, chat, n, effect, body)"
-    " VALUES (:session_id, :seq, :kind, :run, :chat, :n, :effect, :body)"
+    "INSERT INTO event (session_id, seq, kind, run, chat, n, effect, words, body)"
+    " VALUES (:session_id, :seq, :kind, :run, :chat, :n, :effect, :words, :body)"
 )
 
 
@@ -143,6 +146,7 @@ def append(
                 "chat": r.chat,
                 "n": r.n,
                 "effect": r.effect,
+                "words": r.words,
                 "body": r.body,
             }
             for i, r in enumerate(rows)

@@ -153,7 +153,7 @@ def _filtered(query: Any, owner: str, q: str, status: tuple[str, ...], workflow:
             select(event.c.seq).where(
                 event.c.session_id == session.c.id,
                 event.c.kind == "message",
-                contains(event.c.body, orjson.dumps(q).decode()[1:-1]),
+                contains(event.c.words, q),
             )
         )
         query = query.where(or_(contains(session.c.name, q), in_log))

@@ -33,6 +33,7 @@ class DefinitionRow(SQLModel, table=True):
     """`origin` is "" for what a person made, else the sample it came with.
 
     Names are unique per noun and origin: samples never take a name that a person may want.
+    `words` is the text of the body without its field names: what a search looks at.
     """
 
     __tablename__ = "definition"
@@ -56,6 +57,7 @@ class DefinitionRow(SQLModel, table=True):
     kind: str = ""
     revision: int = 1
     body: str = Field(sa_type=Text)
+    words: str = Field(default="", sa_type=Text)
     draft: str | None = Field(default=None, sa_type=Text)
     origin: str = ""
     created_at: str
@@ -134,7 +136,10 @@ class SessionRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """One row of a session's log. (run, chat, n) numbers what a replay would say again."""
+    """One row of a session's log. (run, chat, n) numbers what a replay would say again.
+
+    `words` is what a message says, for the search.
+    """
 
     __tablename__ = "event"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -145,6 +150,7 @@ class EventRow(SQLModel, table=True):
     chat: str = ""
     n: int | None = None
     effect: str | None = None
+    words: str | None = Field(default=None, sa_type=Text)
     body: str = Field(sa_type=Text)
 
 

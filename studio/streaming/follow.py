@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import Connection
-
 from ..engine.events import Delta
 from ..store import events, sessions
-from ..store.database import Database
+from ..store.database import Connection, Database
 from ..store.events import Row
 from .bus import Bus, Subscription
 
@@ -23,6 +21,8 @@ async def follow(
     Ends after a `session_finished` that is the last row while the session is over. A row is only
     ever yielded once it is committed.
     """
+    last = (await database.read(lambda c: sessions.get(c, None, session_id))).last_seq
+    after = min(after, last)  # a number from elsewhere must not wait for rows that never come
     subscription = bus.subscribe(session_id, shows_pages=shows_pages)
     follower = _Follower(database, bus, session_id, after, subscription)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -70,13 +71,39 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     return Response(orjson.dumps(value), status, headers, media_type="application/json")
 
 
+MAX_FIELDS = 5000
+
+
 class StrictRequest(Request):
-    """Reads JSON strictly: no NaN, no lone surrogates, no bottomless nesting."""
+    """Reads JSON strictly: what cannot be stored and shown again is refused with its reason."""
 
     async def json(self) -> Any:
         if not hasattr(self, "_strict_json"):
-            self._strict_json = orjson.loads(await self.body())
+            self._strict_json = strict_json(await self.body())
         return self._strict_json
+
+
+def strict_json(body: bytes) -> Any:
+    """No NaN, lone surrogates, names given twice, bottomless nesting or endless objects.
+
+    Raises json.JSONDecodeError.
+    """
+    value = orjson.loads(body)
+    try:
+        orjson.dumps(value)  # its limit of nesting is lower than the reader's
+        json.loads(body, object_pairs_hook=_checked)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(str(error), "", 0) from None
+    return value
+
+
+def _checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        raise ValueError(f"an object may have at most {MAX_FIELDS} fields")
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a field is given twice")
+    return found
 
 
 class StrictRoute(APIRoute):

@@ -50,7 +50,7 @@ def unflatten(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
                 break
             place = inner
         else:
-            place[last] = value.replace("\r\n", "\n")
+            place[last] = value.replace("\r\n", "\n").replace("\x00", "")
     return _cleaned(tree)  # type: ignore[no-any-return]
 
 

@@ -57,7 +57,7 @@ def faults(text: str, earlier: list[str]) -> set[str]:
             found.add("repeating")
     elif stripped[-1] not in ".!?":
         found.add("cut")
-    words = re.findall(r"\w+", stripped.lower())
+    words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", stripped.lower())
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
     twice = any(a == b for a, b in pairwise(words))
     if stripped in earlier or twice or any(n > 1 for n in triples.values()):

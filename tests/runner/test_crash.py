@@ -9,7 +9,6 @@ import random
 import signal
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ..builders import Json, check_log, contents, until
+from ..builders import Json, check_log, contents, let_pass, until
 from ..conftest import StudioProcess
 from ..fake_openai import USAGE, Endpoint, FakeOpenAI
 
@@ -166,15 +165,17 @@ def test_sigterm_in_mid_turn_ends_no_session(launch: Launch, fake: FakeOpenAI) -
 
 def test_a_second_crash_makes_a_third_attempt(launch: Launch, fake: FakeOpenAI) -> None:
     held = fake.endpoint("held")
-    studio = launch()
-    one = studio.start(studio.pair(studio.model(held)))
-    for requests in (1, 2):
-        until(lambda: len(held.requests), lambda n, wanted=requests: n == wanted)
-        studio.kill()
-        studio = launch()
+    first = launch()
+    one = first.start(first.pair(first.model(held)))
+    until(lambda: len(held.requests) == 1)
+    first.kill()
+    second = launch()
+    until(lambda: len(held.requests) == 2)
+    second.kill()
+    third = launch()
     held.release()
-    assert studio.wait(one)["status"] == "finished"
-    events = _check_transcript(studio, one, held)
+    assert third.wait(one)["status"] == "finished"
+    events = _check_transcript(third, one, held)
     assert [e["attempt"] for e in events if e["kind"] == "message"] == [1, 3, 1, 1]
 
 
@@ -209,8 +210,7 @@ def test_crashes_at_random_moments(launch: Launch, fake: FakeOpenAI) -> None:
         for _ in range(3):
             acknowledged.append(studio.start(group))
             followers.append(_Follower(studio, acknowledged[-1]))
-        end = time.monotonic() + chance.uniform(0, 0.7)
-        until(time.monotonic, lambda now, end=end: now > end)
+        let_pass(chance.uniform(0, 0.7))
         studio.kill()
         for follower in followers:
             follower.join(10)

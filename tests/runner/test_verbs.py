@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ..builders import Json, check_log, contents, until
+from ..builders import Json, check_log, contents, in_parallel, let_pass, until
 from ..conftest import InProcess
 from ..fake_openai import Endpoint, FakeOpenAI
 
@@ -163,6 +162,30 @@ def test_moves_that_are_not_allowed_are_409_and_change_nothing(
     assert studio.session(one) == before
 
 
+@pytest.mark.parametrize(
+    ("state", "verb"),
+    [("paused", "resume"), ("failed", "resume"), ("finished", "messages"), ("waiting", "pause"),
+     ("waiting", "stop"), ("paused", "stop"), ("running", "stop"), ("running", "pause")],
+)  # fmt: skip
+def test_a_verb_that_comes_many_times_at_once_counts_once(
+    studio: InProcess, in_state: Callable[[str], str], state: str, verb: str
+) -> None:
+    """Two tabs, or a nervous finger: the log must not tell of two moves where there was one."""
+    one = in_state(state)
+    body = {"message": "More."} if verb == "messages" else None
+
+    answers = in_parallel(lambda: studio.call("POST", f"sessions/{one}/{verb}", body), 8)
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) <= {202, 409}, codes
+    assert 202 in codes, {answer.text for answer in answers}
+    if state == "running" and verb == "pause":
+        studio.verb(one, "stop")
+    studio.wait(one, "waiting", "paused", "stopped", "finished", "failed")
+    session, _ = _sound(studio, one)
+    if verb == "messages":
+        assert (session["run"], codes.count(202)) == (2, 1)
+
+
 def test_a_failed_session_can_try_its_open_turn_again(studio: InProcess, fake: FakeOpenAI) -> None:
     broken = fake.endpoint("unauthorized", times=1)
     one = studio.start(studio.pair(studio.model(broken)))
@@ -197,7 +220,7 @@ def test_a_verb_at_any_moment_leaves_a_sound_log(studio: InProcess, verb: str) -
     workflow = studio.group(*[studio.scripted(*["Hi there"] * 9) for _ in range(2)], max_round=6)
     for _ in range(40):
         one = studio.start(workflow)
-        until(time.monotonic, lambda now, end=time.monotonic() + chance.random() * 0.04: now > end)
+        let_pass(chance.random() * 0.04)
         answer = studio.call("POST", f"sessions/{one}/{verb}")
         assert answer.status_code in (202, 409), answer.text
         session = studio.wait(one, "finished", {"stop": "stopped", "pause": "paused"}[verb])
@@ -207,23 +230,21 @@ def test_a_verb_at_any_moment_leaves_a_sound_log(studio: InProcess, verb: str) -
 
 
 def test_stopping_sessions_as_they_begin_leaves_a_studio_that_can_write(
-    studio: InProcess,
+    own_studio: InProcess,
 ) -> None:
     """The stop may meet the worker's claim while that still waits to be written."""
-    workflow = studio.pair(studio.scripted(*["Hi"] * 9), max_turns=9)
+    workflow = own_studio.pair(own_studio.scripted(*["Hi"] * 9), max_turns=9)
 
-    def start_and_stop(_: int) -> str:
-        one = studio.start(workflow)
-        answer = studio.call("POST", f"sessions/{one}/stop")
+    def start_and_stop() -> str:
+        one = own_studio.start(workflow)
+        answer = own_studio.call("POST", f"sessions/{one}/stop")
         assert answer.status_code in (202, 409), answer.text
         return one
 
-    with ThreadPoolExecutor(8) as pool:
-        started = list(pool.map(start_and_stop, range(80)))
-    for one in started:
-        studio.wait(one)
-        _sound(studio, one)
-    studio.create("agents")
+    for one in in_parallel(start_and_stop, 80):
+        own_studio.wait(one)
+        _sound(own_studio, one)
+    own_studio.create("agents")
 
 
 def test_changes_of_a_session(studio: InProcess) -> None:

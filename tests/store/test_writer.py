@@ -138,9 +138,7 @@ def test_what_was_written_is_read_after_reopening(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("synchronous", "number"), [("full", 2), ("normal", 1)])
-def test_the_file_is_used_as_was_measured(
-    tmp_path: Path, synchronous: str, number: int
-) -> None:
+def test_the_file_is_used_as_was_measured(tmp_path: Path, synchronous: str, number: int) -> None:
     database = Database(f"sqlite:///{tmp_path / 'studio.db'}", synchronous)
 
     def pragmas(connection: Connection) -> list[Any]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ..builders import Json, Sent, check_log, until
+from ..builders import Json, Sent, check_log, in_parallel, until
 from ..conftest import InProcess
 from ..fake_openai import Endpoint, FakeOpenAI
 
@@ -66,9 +66,7 @@ def test_live_text_adds_up_to_what_was_said(studio: InProcess, fake: FakeOpenAI)
     assert {t: text.strip() for t, text in shown.items()} == {t: said[t] for t in (2, 4, 6)}
 
 
-def test_an_ended_session_is_replayed_and_the_stream_closes(
-    studio: InProcess, ended: str
-) -> None:
+def test_an_ended_session_is_replayed_and_the_stream_closes(studio: InProcess, ended: str) -> None:
     events = studio.events(ended)
     assert _rows(_all(studio, ended)) == events
     for after in (0, 1, 5, len(events) - 1):
@@ -77,9 +75,7 @@ def test_an_ended_session_is_replayed_and_the_stream_closes(
 
 
 @pytest.mark.parametrize("given", ["", "abc", "-1", "1.5", "٣", "evt-77", "0x10", "1e3", "nan"])
-def test_a_foreign_last_event_id_counts_as_none(
-    studio: InProcess, ended: str, given: str
-) -> None:
+def test_a_foreign_last_event_id_counts_as_none(studio: InProcess, ended: str, given: str) -> None:
     events = studio.events(ended)
     headers = {"last-event-id": given.encode()}
     assert _rows(_all(studio, ended, headers=headers)) == events
@@ -165,13 +161,7 @@ def test_every_stream_ends_when_many_sessions_fail_at_once(
         assert _rows(_all(studio, one)) == studio.events(one)
         assert studio.session(one)["status"] == "failed"
 
-    with ThreadPoolExecutor(8) as pool:
-        followers = [pool.submit(follow) for _ in range(40)]
-        try:
-            for follower in followers:
-                follower.result(30)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    in_parallel(follow, 40)
 
 
 def test_two_streams_at_once_do_not_mix(studio: InProcess, fake: FakeOpenAI) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,8 +68,8 @@ def test_the_names_of_this_machine_are_good(studio: InProcess, host: str) -> Non
         assert raw(studio.url, lines).status == 200
 
 
-def test_an_allowed_host_and_the_public_address_are_names_too(tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    home = tmp_path_factory.mktemp("named") / "home"
+def test_an_allowed_host_and_the_public_address_are_names_too(tmp_path: Path) -> None:
+    home = tmp_path / "home"
     with serving(home, allowed_hosts="Studio.Example", public_url="https://team.example/x") as api:
         for host, status in (("studio.example", 200), ("team.example", 200), ("other", 421)):
             lines = ["GET /api/models HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {TOKEN}"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from pathlib import Path
 
 import pytest
 
-from ..builders import Json, unique
+from ..builders import Json, unique, until
 from ..conftest import InProcess
 from ..fake_openai import Endpoint, FakeOpenAI
 
@@ -74,8 +73,8 @@ def test_the_key_is_in_no_answer_and_in_no_file(own_studio: InProcess, fake: Fak
                  for p in ("", "events", *(f"calls/{n}" for n in calls))]  # fmt: skip
         for path in ("", "/draft", "/revisions", "/revisions/1"):
             said.append(studio.call("GET", f"models/{model['id']}{path}").text)
-    said += [studio.call("GET", p).text
-             for p in ("models", "agents", "workflows", "sessions", "secrets", "status")]  # fmt: skip
+    lists = ("models", "agents", "workflows", "sessions", "secrets", "status")
+    said += [studio.call("GET", path).text for path in lists]
     assert _leaks("".join(said)) == []
     on_disk = _files(studio.home)
     assert b"SOME_SECRET" in on_disk  # it is the right place to look
@@ -173,10 +172,7 @@ def test_a_new_key_is_used_by_sessions_that_run_already(
     held = fake.endpoint("held")
     made = studio.create("models", model="x", base_url=held.url, api_key=KEY)
     one = studio.start(studio.pair(made["id"], max_turns=2))
-    deadline = time.monotonic() + 10
-    while not held.requests:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: held.requests)
     _save(studio, made, held, api_key="sk-the-new-key-0000000000")
     held.release()
     studio.wait(one)

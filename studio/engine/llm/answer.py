@@ -66,7 +66,7 @@ class Answer:
             raise ModelError(
                 "The model's server sent something that is not valid JSON",
                 retryable=True,
-                detail=data[:500].decode(errors="replace"),
+                detail=data.decode(errors="replace"),
             ) from error
 
     def _add(self, text: str) -> None:

@@ -1,8 +1,8 @@
 """The built-in model's server: llama.cpp with OpenAI's API on loopback, in a process of its own.
 
-Run as `python -m studio.engine.llm.local_server MODEL.gguf`. The key comes by the environment, not
-by argv, where `ps` would show it. The process prints one line of JSON when it is ready and ends
-when its parent does: standard input is a pipe that closes then, on every system.
+Run as `python -m studio.engine.llm.local_server MODEL.gguf PARENT_PID`. The key is the first line
+of standard input, for `ps` shows argv to everybody. The process prints one line of JSON when it is
+ready and ends when its parent does: standard input is a pipe that closes then, on every system.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import sys
 import threading
 import time
 
-KEY_VARIABLE = "STUDIO_LOCAL_KEY"
-PARENT_VARIABLE = "STUDIO_LOCAL_PARENT"
 SLOTS = 2
 CONTEXT = 2048  # per slot: the model is of little use beyond, and 4 x 8192 costs 360 MB more
 CACHE_MIB = 64  # prompt cache; the library's default is 8 GB
@@ -74,8 +72,8 @@ def serve(path: str, key: str) -> None:
 
 
 def main() -> None:
-    key = os.environ.pop(KEY_VARIABLE)
-    die_with(int(os.environ.pop(PARENT_VARIABLE)))
+    key = sys.stdin.readline().strip()
+    die_with(int(sys.argv[2]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     serve(sys.argv[1], key)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 CONNECT_SECONDS = 10.0
+DETAIL_CHARS = 2000
 
 
 class OpenAIClient:
@@ -161,7 +162,7 @@ def _translated(error: Exception, endpoint: Endpoint, name: str) -> ModelError:
 
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
-        detail = _masked(error.response.text[:4000] if error.response.is_closed else "", endpoint)
+        detail = _masked(error.response.text if error.response.is_closed else "", endpoint)
         return ModelError(
             _STATUS_WORDS.get(status, "{name} answered with status {status}").format(
                 name=name, status=status
@@ -208,4 +209,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _masked(text: str, endpoint: Endpoint) -> str:
-    return text.replace(endpoint.api_key, "[key]") if len(endpoint.api_key) > 3 else text
+    """The provider's words without the key; cut only afterwards, lest half a key is left."""
+    if len(endpoint.api_key) > 3:
+        text = text.replace(endpoint.api_key, "[key]")
+    return text[:DETAIL_CHARS]

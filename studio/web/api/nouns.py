@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Path, Response
 
+from ...definitions.common import has_nul
 from ...definitions.references import Noun
+from ...errors import InvalidError, Problem
 from ..dependencies import (
     Cursor,
     IfMatch,
@@ -15,6 +17,8 @@ from ..dependencies import (
     Studio,
     json_response,
 )
+
+Number = Annotated[int, Path(ge=1, lt=2**31)]
 
 
 def with_etag(shown: dict[str, Any], status: int = 200) -> Response:
@@ -70,6 +74,8 @@ def _add_drafts(router: APIRouter, noun: Noun) -> None:
     async def save_draft(
         studio: Studio, me: Me, one: str, draft: Annotated[dict[str, Any], Body()]
     ) -> Response:
+        if has_nul(draft):
+            raise InvalidError([Problem([], "A NUL character is not allowed", "nul")])
         kept = {k: v for k, v in draft.items() if k != "api_key"}  # a key is never in a draft
         return with_etag(await studio.catalog.set_draft(me.owner, noun, one, kept))
 
@@ -86,9 +92,9 @@ def _add_revisions(router: APIRouter, noun: Noun) -> None:
         return json_response({"items": found, "next": None})
 
     @router.get("/{one}/revisions/{n}")
-    async def revision(studio: Studio, me: Me, one: str, n: int) -> Response:
+    async def revision(studio: Studio, me: Me, one: str, n: Number) -> Response:
         return json_response(await studio.catalog.revision(me.owner, noun, one, n))
 
     @router.post("/{one}/revisions/{n}/restore")
-    async def restore(studio: Studio, me: Me, one: str, n: int) -> Response:
+    async def restore(studio: Studio, me: Me, one: str, n: Number) -> Response:
         return with_etag(await studio.catalog.restore(me.owner, me.by, noun, one, n))

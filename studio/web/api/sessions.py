@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from ...definitions.common import Limits, Line, Strict, Text
 from ...engine.events import as_row
@@ -49,6 +49,12 @@ class GivenAnswer(Strict):
     values: dict[str, Any] | None = None
     edited: Text | None = None
     reason: Line | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> GivenAnswer:
+        if sum(v is not None for v in (self.text, self.approve, self.values)) != 1:
+            raise ValueError("give exactly one of text, approve and values")
+        return self
 
 
 class FollowUp(Strict):

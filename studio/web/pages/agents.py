@@ -6,15 +6,12 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from ...definitions.agents import AGENT
-from ...engine.agents import ASSISTANT_SYSTEM_MESSAGE
-from ...engine.llm.models import estimate_tokens
-from ...engine.prompting import Example, PromptRules, facts, prompt_messages
 from ...errors import InvalidError
 from ...runner.build import role
+from ...runner.preview import preview as preview_of
 from ...store.definitions import Stored
 from ..dependencies import Services, Studio
-from ..forms import FormState
+from ..forms import FormState, unflatten
 from ..security import Principal
 from ..templating import render
 from .nouns import NounPages, noun_pages, sent
@@ -27,8 +24,6 @@ NEW: dict[str, Any] = {
     "human_input_mode": "NEVER",
     "history": "all",
 }
-SAMPLE_TASK = "a coffee shop on a boat"
-SAMPLE_LIST = "1. Wave Boat\n2. Biscuit Barn\n3. Sweet Treats"
 
 
 def from_form(raw: dict[str, Any]) -> dict[str, Any]:
@@ -80,47 +75,14 @@ async def values(
         "skills": skills,
         "chosen_skills": chosen,
         "role": role,
-        "preview": _preview(_safe(form)) if form.values else None,
+        "preview": preview_of(_safe(form)) if form.values else None,
     }
 
 
 def _safe(form: FormState) -> dict[str, Any]:
-    from ..forms import unflatten
-
     return from_form(unflatten(form.values.items()))
 
 
-def _preview(body: dict[str, Any]) -> dict[str, Any] | None:
-    """What the model would be sent in a made-up chat; None while the form has faults."""
-    known = {k: v for k, v in body.items() if k in PREVIEWED}
-    try:
-        agent = AGENT.validate_python({**known, "name": "preview"})
-    except ValueError:
-        return None
-    system = agent.system_message
-    if system is None:
-        system = ASSISTANT_SYSTEM_MESSAGE if agent.kind == "assistant" else ""
-    history = [
-        {"role": "user", "name": "You", "content": SAMPLE_TASK},
-        {"role": "user", "name": "Namer", "content": SAMPLE_LIST},
-    ]
-    rules = PromptRules(
-        examples=tuple(Example(e.user, e.assistant) for e in agent.examples),
-        history=agent.history,
-        ask=agent.ask,
-    )
-    head = [{"role": "system", "content": system}] if system else []
-    messages = prompt_messages(head, history, rules, facts(history, SAMPLE_TASK))
-    shown = [{**m, "tokens": estimate_tokens(str(m["content"]))} for m in messages]
-    return {
-        "messages": shown,
-        "tokens": sum(m["tokens"] for m in shown),
-        "parameters": agent.parameters.given(),
-        "asks_model": agent.kind == "assistant" or bool(agent.models),
-    }
-
-
-PREVIEWED = ("kind", "system_message", "examples", "history", "ask", "parameters", "models")
 PAGES = NounPages("agents", NEW, from_form, to_form, values)
 router = noun_pages(PAGES)
 
@@ -129,7 +91,7 @@ router = noun_pages(PAGES)
 async def preview(request: Request, studio: Studio) -> Response:
     """What the model will be sent, as the form is typed."""
     try:
-        found = _preview(from_form(await sent(request)))
+        found = preview_of(from_form(await sent(request)))
     except InvalidError:
         found = None
     return Response(render("agents/_preview.html", {"preview": found}), media_type="text/html")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import yaml
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import Field, ValidationError
 
 from ...definitions.models import ModelInput
 from ...definitions.nouns import parse, problems_of
@@ -18,6 +19,7 @@ from ..forms import FormState, flatten, unflatten
 from ..security import Principal
 from .common import go, show
 
+Number = Annotated[int, Field(ge=0, lt=2**31)]
 Values = Callable[[Services, Principal, FormState, Stored | None], Awaitable[dict[str, Any]]]
 
 
@@ -46,8 +48,6 @@ class NounPages:
 
     def definition(self, body: dict[str, Any]) -> AnyDefinition | ModelInput:
         if self.noun == "models":
-            from pydantic import ValidationError
-
             try:
                 return ModelInput.model_validate(body)
             except ValidationError as error:
@@ -241,7 +241,9 @@ def copy_name(name: str, taken: set[str]) -> str:
 
 def _add_revisions(router: APIRouter, pages: NounPages) -> None:
     @router.get("/{one}/revisions")
-    async def revisions(request: Request, studio: Studio, me: Me, one: str, n: int = 0) -> Response:
+    async def revisions(
+        request: Request, studio: Studio, me: Me, one: str, n: Number = 0
+    ) -> Response:
         stored = await studio.catalog.stored(me.owner, pages.noun, one)
         found = await studio.catalog.revisions(me.owner, pages.noun, one)
         body = await studio.catalog.revision(me.owner, pages.noun, one, n or stored.revision)
@@ -257,7 +259,7 @@ def _add_revisions(router: APIRouter, pages: NounPages) -> None:
         return await show(request, studio, me, "revisions.html", values, nav=pages.noun)
 
     @router.post("/{one}/revisions/{n}/restore")
-    async def restore(studio: Studio, me: Me, one: str, n: int) -> Response:
+    async def restore(studio: Studio, me: Me, one: str, n: Number) -> Response:
         await studio.catalog.restore(me.owner, me.by, pages.noun, one, n)
         return go(f"/{pages.noun}/{one}", "restored")
 

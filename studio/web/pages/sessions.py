@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Header, Query, Request, Response
-from sqlalchemy import Connection
+from fastapi import APIRouter, Form, Header, Path, Query, Request, Response
 
 from ...definitions.common import Limits
 from ...errors import InvalidError, NotFoundError, Problem
 from ...runner.runner import Answer, Start
 from ...store import events, sessions
+from ...store.database import Connection
 from ...store.events import Row
 from ...store.sessions import Session
 from ...streaming.follow import follow
@@ -24,6 +24,7 @@ from .common import go, show
 from .session_parts import Parts, partials
 
 router = APIRouter(prefix="/sessions", include_in_schema=False)
+Number = Annotated[int, Path(ge=1, lt=2**53)]
 SHOWN_TURNS = 200
 PAGE_SIZE = 50
 
@@ -144,7 +145,7 @@ async def definition(request: Request, studio: Studio, me: Me, one: str) -> Resp
 
 
 @router.get("/{one}/why/{seq}")
-async def why(studio: Studio, me: Me, one: str, seq: int) -> Response:
+async def why(studio: Studio, me: Me, one: str, seq: Number) -> Response:
     session = await studio.runner.session(me.owner, one)
     rows = await studio.database.read(lambda c: events.after(c, one, seq - 1, 1))
     if not rows or rows[0].kind != "speaker_selected":
@@ -154,7 +155,7 @@ async def why(studio: Studio, me: Me, one: str, seq: int) -> Response:
 
 
 @router.get("/{one}/request/{seq}")
-async def exact_request(studio: Studio, me: Me, one: str, seq: int) -> Response:
+async def exact_request(studio: Studio, me: Me, one: str, seq: Number) -> Response:
     call = await studio.runner.exact_call(me.owner, one, seq)
     call["parameters"] = {k: v for k, v in call["request"].items() if k != "messages"}
     values = {"call": call, "session_id": one, "seq": seq}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Response
 
-from ...engine.schema import SchemaError, functions
+from ...definitions.skills import read_source
 from ...store.definitions import Stored
 from ..dependencies import Services
 from ..forms import FormState
@@ -41,17 +41,13 @@ async def values(
 
 def _schemas(stored: Stored) -> list[str]:
     """The names of a skill's functions."""
-    return [f.name for f in functions(str(stored.body["source"]))]
+    return [f.name for f in read_source(str(stored.body["source"]))[0]]
 
 
 def _read(source: str) -> dict[str, Any]:
     """The functions of a source, or what keeps them from being read. Nothing is run."""
-    if not source.strip():
-        return {"functions": [], "error": ""}
-    try:
-        return {"functions": [f.as_json() for f in functions(source)], "error": ""}
-    except SchemaError as error:
-        return {"functions": [], "error": str(error)}
+    found, error = read_source(source)
+    return {"functions": [f.as_json() for f in found], "error": error}
 
 
 router = noun_pages(NounPages("skills", NEW, from_form, to_form, values))
