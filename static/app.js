@@ -74,11 +74,38 @@ for (const name of ["htmx:error", "htmx:response:error", "htmx:sse:error"]) {
 
 // ---- what htmx could not do: say why
 
-document.addEventListener("htmx:response:error", async (event) => {
-  const response = event.detail?.ctx?.response;
-  if (!response || event.target.closest?.("[hx-sse\\:connect]")) return;
-  toast(response.status === 409 ? "That is not possible in this state." : `The studio answered ${response.status}.`);
+document.addEventListener("htmx:response:error", (event) => {
+  if (event.target.closest?.("[hx-sse\\:connect]")) return;
+  const ctx = event.detail?.ctx;
+  let problem = {};
+  try { problem = JSON.parse(ctx?.text || "{}"); } catch { /* not a problem of ours */ }
+  toast(problem.errors?.[0]?.msg || problem.detail || problem.title || "The studio refused this.");
 });
+document.addEventListener("htmx:error", (event) => {
+  if (!event.target.closest?.("[hx-sse\\:connect]")) toast("The studio does not answer. Nothing was changed.");
+});
+let offline = 0;
+const setOffline = (away) => {
+  clearTimeout(offline);
+  if (away) offline = setTimeout(() => { document.body.dataset.offline = ""; }, 1500);
+  else delete document.body.dataset.offline;
+};
+for (const name of ["htmx:sse:after:connection", "htmx:sse:after:message", "htmx:sse:close"]) document.addEventListener(name, () => setOffline(false));
+for (const name of ["htmx:sse:error", "htmx:sse:before:connection"]) document.addEventListener(name, () => setOffline(true));
+
+// ---- several tabs on one session: one that had ended learns that another went on
+
+const transcript = $("#turns[data-session]");
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("studio-session") : null;
+let streamEnded = transcript?.dataset.ended === "true";
+document.addEventListener("done", () => { streamEnded = true; });
+if (transcript && tabs) {
+  tabs.postMessage({ session: transcript.dataset.session, run: Number(transcript.dataset.run), ended: streamEnded });
+  tabs.addEventListener("message", ({ data }) => {
+    if (data.session === transcript.dataset.session && streamEnded && !data.ended) location.reload();
+  });
+}
+
 function toast(words) {
   const box = $("#toasts");
   if (!box) return;
@@ -208,23 +235,34 @@ on("click", "[data-move]", (_, button) => {
   if (button.dataset.move === "-1") other.before(row); else other.after(row);
   renumber(row.parentElement);
   changed(row.parentElement);
+  button.focus();
 });
 
+function offerDraft(form, key) {
+  let kept = null;
+  try { kept = JSON.parse(sessionStorage.getItem(key) || "null"); } catch { /* nothing was kept */ }
+  if (!kept?.length || $("[role=alert]", form)) return;
+  const again = document.createElement("form");
+  again.method = "post";
+  again.action = `${location.pathname}?restore=1`;
+  again.className = "callout";
+  const text = document.createElement("p");
+  text.className = "grow";
+  text.textContent = "What you typed here before is kept.";
+  const go = Object.assign(document.createElement("button"), { className: "btn s", type: "submit", textContent: "Go on with it" });
+  const drop = Object.assign(document.createElement("button"), { className: "btn s ghost", type: "button", textContent: "Discard it" });
+  drop.addEventListener("click", () => { sessionStorage.removeItem(key); again.remove(); });
+  for (const [name, value] of kept) again.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  again.append(text, go, drop);
+  form.closest(".page").prepend(again);
+}
 for (const form of $$("form[data-guard]")) {
   let timer = 0;
   let dirty = false;
   const key = `draft:${location.pathname}`;
   const isNew = !form.dataset.autosave && location.pathname.endsWith("/new");
   const fields = () => [...new FormData(form)].filter(([name]) => name !== "api_key");
-  if (isNew && !location.search) {
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(key) || "null");
-      if (kept && !$("[role=alert]", form)) for (const [name, value] of kept) {
-        const field = form.elements.namedItem(name);
-        if (field instanceof HTMLElement && "value" in field && field.type !== "hidden" && field.type !== "checkbox") field.value = value;
-      }
-    } catch { /* nothing was kept */ }
-  }
+  if (isNew && !location.search) offerDraft(form, key);
   const save = () => {
     if (isNew) {
       try { sessionStorage.setItem(key, JSON.stringify(fields())); } catch { /* storage is full */ }
@@ -248,24 +286,36 @@ on("change", "#team[name=workflow]", (_, select) => {
 const PLACES = [["Home", "/"], ["Sessions", "/sessions"], ["Workflows", "/workflows"], ["Agents", "/agents"],
   ["Models", "/models"], ["Skills", "/skills"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
   ["Add a model", "/models/new"], ["New skill", "/skills/new"], ["What should your agents talk on?", "/welcome"]];
+const ACTIONS = { "Switch theme": () => $(".switch-theme").click(), "Keyboard shortcuts": () => $("#shortcuts").showModal(),
+  "Log out": () => $("form[action='/logout']").requestSubmit() };
 const palette = $("#palette");
 let search = 0;
 async function fillPalette(words) {
   const list = $("#palette-list");
   const here = PLACES.filter(([title]) => title.toLowerCase().includes(words.toLowerCase()))
     .map(([title, url]) => ({ title, url, kind: "go to" }));
+  const actions = Object.keys(ACTIONS).filter((title) => title.toLowerCase().includes(words.toLowerCase()))
+    .map((title) => ({ title, url: "#", kind: "do" }));
   const mine = ++search;
   let found = [];
   try {
     found = await (await fetch(`/parts/palette?q=${encodeURIComponent(words)}`)).json();
   } catch { /* the studio does not answer: its places are still shown */ }
   if (mine !== search) return;
-  list.replaceChildren(...[...here, ...found].slice(0, 30).map((item, index) => {
+  if (!here.length && !actions.length && !found.length) {
+    const none = document.createElement("p");
+    none.className = "muted";
+    none.textContent = `Nothing is called “${words}”.`;
+    list.replaceChildren(none);
+    return;
+  }
+  list.replaceChildren(...[...here, ...actions, ...found].slice(0, 40).map((item, index) => {
     const option = document.createElement("a");
     option.className = "opt";
     option.href = item.url;
     option.id = `opt-${index}`;
     option.setAttribute("role", "option");
+    option.dataset.action = item.kind === "do" ? item.title : "";
     option.setAttribute("aria-selected", index === 0);
     const title = document.createElement("span");
     title.className = "trunc";
@@ -300,8 +350,15 @@ palette?.addEventListener("keydown", (event) => {
     $("input", palette).setAttribute("aria-activedescendant", options[next].id);
   } else if (event.key === "Enter" && options[at]) {
     event.preventDefault();
-    location.href = options[at].href;
+    options[at].click();
   }
+});
+palette?.addEventListener("click", (event) => {
+  const option = event.target.closest(".opt");
+  if (!option?.dataset.action) return;
+  event.preventDefault();
+  palette.close();
+  ACTIONS[option.dataset.action]();
 });
 
 let goTo = false;

@@ -108,6 +108,11 @@ def clean_environment(token: str | None, **more: str) -> dict[str, str]:
     return found | ({"STUDIO_TOKEN": token} if token else {})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests go last: Playwright's loop stays in the main thread and bars `asyncio.run`."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_the_developer() -> Iterator[None]:
     """Tests must give the same result on every machine."""

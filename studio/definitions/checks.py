@@ -110,7 +110,7 @@ def _check_order(group: GroupChatDefinition, around: Surroundings) -> Iterator[P
                 )
     if graph is not None and group.speaker_transitions_type == "allowed":
         for one in group.agents:
-            if one not in graph and one in around.agents:
+            if not graph.get(one) and one in around.agents:
                 yield Problem(
                     [field],
                     f"Nobody may follow {around.agents[one].name}: the chat ends there",

@@ -65,6 +65,10 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
+# Models of these providers run on machines of one's own: a call costs nothing.
+FREE = frozenset({"local", "scripted", "ollama", "lmstudio", "llamacpp", "vllm"})
+
+
 class ProfileDefinition(Strict):
     """How the server differs from the API; None takes the provider's usual value."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any, assert_never
 
 from pydantic import ValidationError
@@ -34,7 +36,17 @@ def parse(noun: Noun, body: Any) -> AnyDefinition:
             case _:
                 assert_never(noun)
     except ValidationError as error:
-        raise InvalidError(problems_of(error)) from None
+        problems = problems_of(error)
+        if noun == "agents" and isinstance(body, dict):
+            problems = [_with_fix(p, str(body.get("name", ""))) for p in problems]
+        raise InvalidError(problems) from None
+
+
+def _with_fix(problem: Problem, name: str) -> Problem:
+    """A name with spaces is offered without them."""
+    if problem.loc != ["name"] or " " not in name.strip():
+        return problem
+    return replace(problem, fix=re.sub(r"\s+", "_", name.strip()))
 
 
 def problems_of(error: ValidationError, skip: int = 0) -> list[Problem]:

@@ -144,7 +144,7 @@ async def _converse_for(
         if reply is not None:
             recipient.deliver(reply, initiator)
     context = current_context()
-    context.ended_by = context.ended_by or f"max_turns of {max_turns} reached"
+    context.ended_by = context.ended_by or f"{max_turns} turns, the most allowed"
 
 
 async def summarize(

@@ -160,7 +160,7 @@ async def run_chat(
             context.ended_by = f"{speaker.name} ended the conversation"
             break
         if i == group.max_round - 1:
-            context.ended_by = f"max_round of {group.max_round} reached"
+            context.ended_by = f"{group.max_round} messages, the most allowed"
             break
         if not context.compat and _two_empty(group.messages):
             context.ended_by = "two empty messages in a row"

@@ -13,7 +13,7 @@ from ..definitions.agents import (
     UserProxyDefinition,
 )
 from ..definitions.common import TerminationMessage
-from ..definitions.models import ModelDefinition
+from ..definitions.models import FREE, ModelDefinition
 from ..definitions.workflows import (
     WORKFLOW,
     GraphDefinition,
@@ -229,7 +229,12 @@ def cast(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
         hue = HUES[i] if i < len(HUES) else (i * 47) % 360
         opens = one not in workflow.get("agents", [one])
         member = {"id": one, "name": body["name"], "kind": body["kind"], "hue": hue}
-        members.append(member | {"role": "Opens the chat" if opens else role(body)})
+        free = all(
+            snapshot["models"][m]["provider"] in FREE
+            for m in body.get("models", [])
+            if m in snapshot["models"]
+        )
+        members.append(member | {"role": "Opens the chat" if opens else role(body), "free": free})
     return members
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ..config import Settings
-from ..definitions.models import ModelDefinition
+from ..definitions.models import FREE, ModelDefinition
 from ..engine.errors import ModelError
 from ..engine.llm.models import Endpoint, ModelClient, ModelSpec, Profile
 from ..engine.llm.openai_client import OpenAIClient
@@ -95,7 +95,7 @@ class Models:
     def _price(model: ModelDefinition) -> tuple[float | None, float | None]:
         if model.price is not None:
             return model.price.input, model.price.output
-        if model.provider in ("local", "scripted", "ollama", "lmstudio", "llamacpp", "vllm"):
+        if model.provider in FREE:
             return 0.0, 0.0
         return known_price(model)
 

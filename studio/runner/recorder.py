@@ -195,7 +195,8 @@ class Recorder:
         reached = self.totals.exceeded(self.limits)
         if reached is not None:
             await self.commit(reached)
-            raise Suspend("paused", f"The limit {reached.limit} of {reached.max:g} is reached")
+            words = reached.limit.removeprefix("max_").replace("cost_usd", "USD")
+            raise Suspend("paused", f"The limit of {reached.max:,g} {words} is reached")
 
     async def _keep_pace(self, effect: Effect) -> None:
         """A breath between speakers while a page watches; tokens are never slowed."""

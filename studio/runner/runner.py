@@ -278,9 +278,7 @@ class Runner:
         session = await self.session(owner, one)
         values: dict[str, Any] = {}
         if limits is not None:
-            snapshot = await self.database.read(lambda c: sessions.snapshot(c, one))
-            allowed = self._limits(limits, Limits(**snapshot["workflow"]["limits"]))
-            values["limits"] = allowed.model_dump_json()
+            values["limits"] = self._raised(limits).model_dump_json()
         if tags is not None:
             values["tags"] = orjson.dumps(tags).decode()
         if pace is not None:
@@ -304,14 +302,29 @@ class Runner:
 
     def _limits(self, asked: Limits, workflow: Limits) -> Limits:
         """Session within workflow within server, limit by limit."""
+        return asked.within(workflow).within(self._server_limits())
+
+    def _raised(self, asked: Limits) -> Limits:
+        """A person may raise what the workflow allows, up to the server's own limits."""
+        server = self._server_limits()
+        problems = [
+            Problem(["limits", name], f"This studio allows at most {most:,g}", "limit")
+            for name in Limits.model_fields
+            if (value := getattr(asked, name)) is not None
+            and value > (most := getattr(server, name))
+        ]
+        if problems:
+            raise InvalidError(problems)
+        return asked.within(server)
+
+    def _server_limits(self) -> Limits:
         s = self.settings
-        server = Limits(
+        return Limits(
             max_messages=s.max_messages,
             max_tokens=s.max_tokens,
             max_cost_usd=s.max_cost_usd,
             max_seconds=s.max_seconds,
         )
-        return asked.within(workflow).within(server)
 
     async def _move(
         self,

@@ -47,6 +47,11 @@ class Session:
     updated_at: str
 
     @property
+    def is_free(self) -> bool:
+        """Whether every model of the team runs here, at no cost."""
+        return all(member.get("free") for member in self.agents)
+
+    @property
     def is_over(self) -> bool:
         return self.status in TERMINAL
 

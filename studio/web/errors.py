@@ -63,7 +63,8 @@ def problem(
 def _answer(
     request: Request, status: int, title: str, detail: str, errors: list[Problem], **extra: Any
 ) -> Response:
-    if request.url.path.startswith("/api/"):
+    is_script = request.headers.get("hx-request") == "true"
+    if is_script or request.url.path.startswith("/api/"):
         return problem(status, title, detail, errors, **extra)
     return page(
         request, "errors/error.html", {"title": title, "detail": detail, "status": status}, status

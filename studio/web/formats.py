@@ -62,7 +62,7 @@ def count(value: int) -> str:
 
 def cost(usd: float, *, free: bool = False) -> str:
     if not usd:
-        return "free" if free else "$0"
+        return "free" if free else "–"
     return f"${usd:.4f}" if usd < 1 else f"${usd:,.2f}"
 
 

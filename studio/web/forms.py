@@ -77,6 +77,7 @@ class FormState:
     values: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     draft: bool = False
+    users: list[dict[str, str]] = field(default_factory=list)
 
     def value(self, name: str, default: str = "") -> str:
         return self.values.get(name, default)

@@ -37,15 +37,18 @@ class Edge:
 def seats(cast: list[dict[str, Any]], speaker: str) -> list[Seat]:
     """Agents in their fixed order, clockwise from the top."""
     found = []
+    crowded = len(cast) > 6
     for i, member in enumerate(cast):
         angle = 2 * math.pi * i / max(1, len(cast)) - math.pi / 2
         x = CENTER[0] + RADIUS[0] * math.cos(angle)
         y = CENTER[1] + RADIUS[1] * math.sin(angle)
         side = math.cos(angle)
-        if abs(side) < 0.85:
-            label_x, label_y, anchor = x, y - 26 if math.sin(angle) < 0.1 else y + 34, "middle"
+        if crowded and abs(side) > 0.3:  # beside the seat, away from the table
+            label_x, label_y = x + math.copysign(24, side), y + 4
+            anchor = "start" if side > 0 else "end"
         else:
-            label_x, label_y, anchor = x, y + 34, "middle"
+            label_x, label_y = x, y - 26 if math.sin(angle) < 0.1 else y + 34
+            anchor = "middle"
         found.append(
             Seat(
                 member["name"], member["hue"], round(x, 1), round(y, 1), round(label_x, 1),

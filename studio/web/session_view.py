@@ -14,12 +14,13 @@ from ..store.events import Row
 from ..store.sessions import TERMINAL, Session
 from .formats import parse_time
 
+FOLDED = ("limit_reached", "error")
 UNKNOWN = {"hue": 265, "role": "", "kind": "assistant", "id": ""}
 
 
 @dataclass
 class Turn:
-    """One message in the making or made. `state` is live, done, cut or failed."""
+    """One message in the making or made. `state` is live, held, done, cut or failed."""
 
     id: str
     number: int
@@ -151,7 +152,17 @@ class SessionView:
 
     def _on_status_changed(self, data: dict[str, Any]) -> list[tuple[Block, bool]]:
         self.status, self.reason = data["to"], data["reason"]
-        return []
+        changed: list[tuple[Block, bool]] = []
+        if data["to"] == "running":  # what held the session up is over
+            for block in self.blocks.values():
+                if isinstance(block, Note) and block.template in FOLDED and block.state == "done":
+                    block.state = "over"
+                    changed.append((block, False))
+        turn = self.open_turn
+        if data["to"] == "paused" and turn is not None:
+            turn.state = "held"
+            changed.append((turn, False))
+        return changed
 
     def _on_speaker_selected(self, data: dict[str, Any]) -> list[tuple[Block, bool]]:
         self._selections[data["chat"]] = data

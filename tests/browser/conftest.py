@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def weights() -> Path:
     """The real small model, fetched once into the checkout's own cache."""
     model = BuiltInModel(ROOT / ".cache")
     if not model.is_fetched:
-        asyncio.run(model.fetch())
+        with ThreadPoolExecutor(1) as thread:  # Playwright's loop holds this one
+            thread.submit(asyncio.run, model.fetch()).result()
     return model.path
 
 

@@ -138,7 +138,7 @@ def test_delete_can_be_undone_and_used_things_stay(
     page.goto(f"{studio.url}/agents/{ids['agent']}")
     page.get_by_label("More actions").click()
     page.get_by_role("button", name="Delete agent").click()
-    page.get_by_text("is used by workflow").wait_for()
+    page.get_by_text("It cannot be deleted: it is used by").wait_for()
 
 
 def test_typing_is_kept_as_a_draft(

@@ -68,6 +68,10 @@ async def values(
 ) -> dict[str, Any]:
     models = await studio.catalog.all_of(me.owner, "models")
     skills = await studio.catalog.all_of(me.owner, "skills")
+    if stored is None and not form.problems and "models.0" not in form.values:
+        ready = [m for m in models if m.body["provider"] != "scripted"]
+        own = [m for m in ready if not m.origin] or ready
+        form.values["models.0"] = own[-1].id if own else ""
     chosen = {v for k, v in form.values.items() if k.startswith("skills")}
     return {
         "models": models,

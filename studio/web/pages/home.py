@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ...config import environment_keys
-from ...definitions.gallery import SCRIPTED, SCRIPTED_TASK
+from ...definitions.gallery import EXAMPLES, SCRIPTED, SCRIPTED_TASK
 from ...definitions.models import PRESETS
 from ...errors import NotFoundError, StudioError
 from ...runner.runner import Start
@@ -35,7 +35,7 @@ async def home(request: Request, studio: Studio, me: Me, workflow: str = "") -> 
     welcomed = await studio.database.read(
         lambda c: settings.get_setting(c, me.owner, WELCOMED, default=False)
     )
-    if not welcomed:
+    if not welcomed and not await _knows_its_way(studio, me):
         return await welcome(request, studio, me)
     teams = await cards(studio, me)
     recent = await studio.database.read(lambda c: sessions.listing(c, me.owner, limit=6).items)
@@ -49,6 +49,15 @@ async def home(request: Request, studio: Studio, me: Me, workflow: str = "") -> 
         "steps": await _steps(studio, me, recent),
     }
     return await show(request, studio, me, "home.html", values, nav="home")
+
+
+async def _knows_its_way(studio: Services, me: Principal) -> bool:
+    """Whoever has made something or run a team needs no welcome."""
+    for noun in ("models", "agents", "workflows"):
+        if any(not s.origin for s in await studio.catalog.all_of(me.owner, noun)):
+            return True
+    ran = await studio.database.read(lambda c: sessions.listing(c, me.owner, limit=5).items)
+    return any(s.workflow_name != SCRIPTED for s in ran)
 
 
 async def _steps(
@@ -120,7 +129,12 @@ async def choose(studio: Studio, me: Me, then: Annotated[str, Form()] = "") -> R
     await studio.database.write(lambda c: settings.set_setting(c, me.owner, WELCOMED, value=True))
     ids = await sample_ids(studio.catalog, me.owner)
     if then == "name-studio" and (one := ids.get("workflows/Name Studio")):
-        return go(f"/workflows/{one}/start")
+        try:
+            task = Start(one, EXAMPLES["Name Studio"], pace="reading")
+            started = await studio.runner.start(me.owner, me.by, task)
+        except StudioError:  # what is missing is said on the team's own page
+            return go(f"/workflows/{one}/start")
+        return go(f"/sessions/{started.id}")
     return go("/models/new" if then == "model" else "/")
 
 

@@ -211,20 +211,21 @@ async def _use_everywhere(studio: Services, me: Principal, one: str) -> None:
 # -- the built-in model
 
 
-def _fetching(studio: Services) -> Response:
-    html = render("models/_fetching.html", {"local": studio.local})
+def _fetching(studio: Services, welcome: str = "") -> Response:
+    """`welcome` adds the welcome page's next step once the model is there."""
+    html = render("models/_fetching.html", {"local": studio.local, "welcome": bool(welcome)})
     return Response(html, media_type="text/html")
 
 
 @router.post("/parts/fetch")
-async def fetch(studio: Studio, me: Me) -> Response:
+async def fetch(studio: Studio, me: Me, welcome: str = "") -> Response:
     studio.local.start_fetching()
-    return _fetching(studio)
+    return _fetching(studio, welcome)
 
 
 @router.get("/parts/fetch")
-async def fetching(studio: Studio, me: Me) -> Response:
-    return _fetching(studio)
+async def fetching(studio: Studio, me: Me, welcome: str = "") -> Response:
+    return _fetching(studio, welcome)
 
 
 @router.post("/parts/fetch/cancel")

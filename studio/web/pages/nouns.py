@@ -150,6 +150,8 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
     @router.post("/new")
     async def create(request: Request, studio: Studio, me: Me) -> Response:
         raw = await sent(request)
+        if "restore" in request.query_params:  # kept by the browser; shown again, not saved
+            return await show_form(request, studio, me, pages, FormState(flatten(raw)), None)
         try:
             given = pages.definition(pages.from_form(raw))
             made = await studio.catalog.create(me.owner, me.by, pages.noun, given)
@@ -212,7 +214,7 @@ def _add_removal(router: APIRouter, pages: NounPages) -> None:
             await studio.catalog.remove(me.owner, pages.noun, one)
         except InUseError as error:
             form = pages.state(await studio.catalog.get(me.owner, pages.noun, one))
-            form.problems = [Problem([], f"{error}. Change those first", "in_use")]
+            form.users = error.users
             return await show_form(request, studio, me, pages, form, stored, status=409)
         return go(f"/{pages.noun}", "deleted", f"{pages.noun}/{one}")
 

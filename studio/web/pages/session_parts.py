@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from ...definitions.models import FREE
 from ...engine.events import Delta
 from ...store.events import Row
 from ..graph import edges, seats
@@ -44,6 +45,7 @@ class Parts:
         self.fixed = {
             "view": view,
             "max_round": snapshot["workflow"].get("max_round"),
+            "free": all(m["provider"] in FREE for m in models),
             "tiny": any(m["provider"] == "local" for m in models),
             "scripted": any(m["provider"] == "scripted" for m in models),
         }

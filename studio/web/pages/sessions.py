@@ -215,7 +215,11 @@ def _done(request: Request, one: str) -> Response:
 
 @router.post("/{one}/pause")
 async def pause(request: Request, studio: Studio, me: Me, one: str) -> Response:
-    await studio.runner.pause(me.owner, me.by, one)
+    session = await studio.runner.pause(me.owner, me.by, one)
+    if request.headers.get("hx-request") == "true" and session.status != "paused":
+        _, view = await _folded(studio, me, one)
+        html = render("sessions/_bar.html", {"view": view, "pausing": True})
+        return Response(html, media_type="text/html")
     return _done(request, one)
 
 
@@ -231,6 +235,9 @@ async def resume(request: Request, studio: Studio, me: Me, one: str) -> Response
     await studio.runner.resume(me.owner, me.by, one)
     if was_over:  # its stream has ended: the page must open a new one
         return Response(status_code=204, headers={"hx-refresh": "true"})
+    if request.headers.get("hx-request") == "true":
+        _, view = await _folded(studio, me, one)
+        return Response(render("sessions/_bar.html", {"view": view}), media_type="text/html")
     return _done(request, one)
 
 
@@ -242,8 +249,10 @@ async def answer(
     one: str,
     question: Annotated[str, Form()],
     text: Annotated[str, Form()] = "",
-    action: Annotated[str, Form()] = "say",
+    action: Annotated[str, Form()] = "choose",
 ) -> Response:
+    if action == "say" and not text.strip():
+        raise InvalidError([Problem(["text"], "Write something, or choose Skip", "missing")])
     said = {"skip": "", "end": "exit"}.get(action, text)
     await studio.runner.answer(me.owner, me.by, one, Answer(question, text=said))
     return _done(request, one)
@@ -276,11 +285,24 @@ async def limit(
     session = await studio.runner.session(me.owner, one)
     if limit not in Limits.model_fields:
         raise NotFoundError("There is no such limit")
-    number = value if limit == "max_cost_usd" else int(value)
+    number = value if limit == "max_cost_usd" else int(min(value, 1e12))
+    used = used_of(session)[limit]
+    if number <= used:
+        problem = Problem(["value"], f"{used:,g} are used already; enter more", "limit")
+        raise InvalidError([problem])
     raised = Limits(**{**session.limits, limit: number})
     await studio.runner.change(me.owner, one, raised, None, None)
     await studio.runner.resume(me.owner, me.by, one)
     return _done(request, one)
+
+
+def used_of(session: Session) -> dict[str, float]:
+    return {
+        "max_messages": session.turns,
+        "max_tokens": session.prompt_tokens + session.completion_tokens,
+        "max_cost_usd": session.cost_nano / events.NANO,
+        "max_seconds": session.active_ms / 1000,
+    }
 
 
 @router.post("/{one}/delete")

@@ -105,6 +105,9 @@ def _follows(form: FormState, stored: Stored | None) -> set[str]:
     for key, value in form.values.items():
         if key.startswith(f"{FOLLOW}."):
             checked.add(f"{key.split('.')[1]}>{value}")
+    if not checked:  # the table has just been opened: so far everyone may follow everyone
+        team = [form.values[f"agents.{i}"] for i in form.rows("agents")]
+        checked = {f"{a}>{b}" for a in team for b in team}
     return checked
 
 
