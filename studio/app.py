@@ -46,6 +46,7 @@ PAGE_ROUTERS = (
 def make_services(settings: Settings) -> Services:
     """Opens the data folder: database, vault, runner. Raises StudioError when it cannot."""
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.home.chmod(0o700)
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
     vault = Vault(secrets.load_keys(settings.home, key, settings.secret_key_file))
     database = Database(settings.database, settings.sqlite_synchronous)

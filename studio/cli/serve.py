@@ -59,7 +59,7 @@ def run_server(
             lifespan="on",
             ws="none",
         )
-        write_note(settings.home, address, local_token)
+        write_note(settings.home, _own_address(settings, listening.getsockname()[1]), local_token)
         # uvicorn raises the signal again at its end: that must pass our own cleaning up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, said, open_browser=open_browser).run(sockets=[listening])
@@ -79,6 +79,13 @@ def _listen(settings: Settings) -> socket.socket:
         ) from None
     listening.listen(2048)
     return listening
+
+
+def _own_address(settings: Settings, port: int) -> str:
+    """Where commands on this machine reach the studio, whatever others call it."""
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    host = "127.0.0.1" if everywhere else settings.host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _address(settings: Settings, port: int) -> str:

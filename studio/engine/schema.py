@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> FunctionSchema:
             required.append(parameter.arg)
     return FunctionSchema(
         name=node.name,
-        description=(ast.get_docstring(node) or "").strip(),
+        description=(ast.get_docstring(node) or "").strip().encode(errors="replace").decode(),
         parameters={"type": "object", "properties": properties, "required": required},
         is_async=isinstance(node, ast.AsyncFunctionDef),
     )
@@ -115,9 +116,32 @@ def _parameter(function: str, parameter: ast.arg, default: ast.expr | None) -> d
             value = ast.literal_eval(default)
         except (ValueError, TypeError, MemoryError, RecursionError):
             return schema
-        if isinstance(value, str | int | float | bool | list | dict) or value is None:
+        if _is_json(value):
             schema["default"] = value
     return schema
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a constant can stand in a schema that is sent as JSON."""
+    match value:
+        case None | bool():
+            return True
+        case int():
+            return -(2**63) <= value < 2**63
+        case float():
+            return math.isfinite(value)
+        case str():
+            return _is_text(value)
+        case list():
+            return all(_is_json(item) for item in value)
+        case dict():
+            return all(isinstance(k, str) and _is_json([k, v]) for k, v in value.items())
+    return False
+
+
+def _is_text(text: str) -> bool:
+    """No lone surrogates: they cannot be written as UTF-8."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _annotation(node: ast.expr, depth: int = 0) -> dict[str, Any]:
@@ -130,7 +154,7 @@ def _annotation(node: ast.expr, depth: int = 0) -> dict[str, Any]:
         case ast.Constant(value=str() as text):
             try:
                 return _annotation(ast.parse(text, mode="eval").body, depth + 1)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return {}
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return dict(_SIMPLE.get(name, {}))
@@ -157,14 +181,15 @@ def _generic(value: ast.expr, inner: ast.expr, depth: int) -> dict[str, Any]:
         case "union":
             return _any_of([_annotation(item, depth + 1) for item in items])
         case "literal":
-            return {"enum": [i.value for i in items if isinstance(i, ast.Constant)]}
+            constants = [i.value for i in items if isinstance(i, ast.Constant)]
+            return {"enum": [value for value in constants if _is_json(value)]}
         case "annotated":
             schema = _annotation(items[0], depth + 1)
             text = next(
                 (i.value for i in items[1:]
                  if isinstance(i, ast.Constant) and isinstance(i.value, str)), None
             )  # fmt: skip
-            return {**schema, "description": text} if text else schema
+            return {**schema, "description": text} if text and _is_text(text) else schema
     return {}
 
 

@@ -54,6 +54,6 @@ async def _resolved(host: str, port: int) -> list[IPAddress]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError, ValueError):
         return []  # the model call itself will say that nothing answers there
     return [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]

@@ -217,10 +217,12 @@ class BuiltInModel:
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
             url = json.loads(line)["url"]
-        except (TimeoutError, ValueError, KeyError) as error:
+        except BaseException as error:
             if self._process.returncode is None:
                 self._process.kill()
             await self._process.wait()
+            if not isinstance(error, TimeoutError | ValueError | KeyError):
+                raise
             raise ModelError("The built-in model could not be started", retryable=True) from error
         return Endpoint(f"{url}/v1", key)
 

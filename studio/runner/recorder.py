@@ -20,6 +20,7 @@ from ..definitions.common import Limits
 from ..engine.effects import Effect, Outcome, Perform
 from ..engine.errors import DivergenceError, Suspend
 from ..engine.events import Delta, Event, LimitReached, StatusChanged, TurnStarted
+from ..errors import UnavailableError
 from ..store import effects, events
 from ..store.database import Connection, Database
 from ..store.effects import Intent, Recorded
@@ -255,18 +256,23 @@ class Recorder:
         Survives being cancelled.
         """
         rows = [new_row(event, self.run, chat) for event in last]
-        self.status = changes.status or self.status
-        await asyncio.shield(self._commit(rows, intent, changes))
+        before, self.status = self.status, changes.status or self.status
+        try:
+            await asyncio.shield(self._commit(rows, intent, changes))
+        except UnavailableError:
+            self.status = before
+            raise
 
     async def _commit(self, last: list[NewRow], intent: Intent | None, changes: Changes) -> None:
         async with self._lock:
-            buffer, self._buffer = [*self._buffer, *last], []
+            gathered, self._buffer = self._buffer, []
             finished, self._finished = self._finished, []
+            buffer = [*gathered, *last]
             if not (buffer or finished or intent or changes.status):
                 return
             self._count_time()
             elapsed, self._unsaved_ms = self._unsaved_ms, 0
-            merged = Changes(changes.status, changes.reason, changes.run, elapsed)
+            merged = replace(changes, active_ms=elapsed)
 
             def work(connection: Connection) -> list[Row]:
                 rows = events.append(connection, self.session.id, self.epoch, buffer, merged)
@@ -276,7 +282,12 @@ class Recorder:
                     effects.begin(connection, self.session.id, intent)
                 return rows
 
-            rows = await self.database.write(work)
+            try:
+                rows = await self.database.write(work)
+            except UnavailableError:  # it was not written: it goes with the next commit
+                self._buffer[:0], self._finished[:0] = gathered, finished
+                self._unsaved_ms += elapsed
+                raise
             self.bus.rows(self.session.id, rows)
 
     def _count_time(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets as random_secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -175,7 +176,7 @@ class Runner:
 
     async def answer(self, owner: str, by: str, one: str, given: Answer) -> Session:
         """Records a person's answer and lets the session go on. Unknown or answered: conflict."""
-        session = await self.session(owner, one)
+        await self.session(owner, one)
         received = InputReceived(
             question=given.question,
             by=by,
@@ -209,14 +210,14 @@ class Runner:
             changes = Changes()
             if now.status == "waiting":
                 rows.append(new_row(StatusChanged("waiting", "queued", "Answered", by), now.run))
-                changes = Changes("queued", "Answered")
+                changes = Changes("queued", "Answered", new_epoch=True)
             return events.append(connection, one, now.epoch, rows, changes)
 
-        self.bus.rows(one, await self.database.write(work))
-        session = await self.session(owner, one)
-        if session.status == "queued":
+        rows = await self.database.write(work)
+        self.bus.rows(one, rows)
+        if any(row.kind == "status_changed" for row in rows):
             self._dispatch(one)
-        return session
+        return await self.session(owner, one)
 
     async def pause(self, owner: str, by: str, one: str) -> Session:
         """Pauses before the next turn; the turn that is being made ends first."""
@@ -237,6 +238,8 @@ class Runner:
         if session.status in ("running", "queued"):
             if worker is not None:
                 worker.unpause()
+            elif session.status == "queued":  # its worker could not claim it: the disk was full
+                self._dispatch(one)
             return session
         if session.status not in ("paused", "failed"):
             raise ConflictError(f"The session is {session.status}; there is nothing to resume")
@@ -295,7 +298,8 @@ class Runner:
         """Stops the session if it is active, then removes it with its whole log."""
         session = await self.session(owner, one)
         if not session.is_over:
-            await self.stop(owner, by, one)
+            with suppress(ConflictError):  # it ended by itself
+                await self.stop(owner, by, one)
         await self.database.write(lambda c: sessions.remove(c, owner, one))
 
     # -- inside

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ..definitions.common import Limits
 from ..engine.context import RunContext
 from ..engine.errors import EngineError, ModelError, Suspend
 from ..engine.events import Failure, SessionFinished, StatusChanged
-from ..errors import StudioError
+from ..errors import StudioError, UnavailableError
 from ..store import effects, events, sessions
 from ..store.database import Connection, Database
 from ..store.events import Changes, FencedError, new_row
@@ -55,15 +55,21 @@ class Worker:
     async def work(self, before: asyncio.Task[None] | None) -> None:
         if before is not None and not before.done():
             await asyncio.wait([before])
+        claiming = asyncio.ensure_future(self._claim())
         try:
-            recorder = self.recorder = await self._claim()
-        except (FencedError, StudioError) as error:
+            recorder = self.recorder = await asyncio.shield(claiming)
+        except StudioError as error:
             log.info("session %s was not taken: %s", self.session_id, error)
             return
+        except asyncio.CancelledError:  # the claim may stand in the writer's queue: see it through
+            await asyncio.wait([claiming])
+            if claiming.exception() is None:
+                await self._cut(claiming.result())
+            raise
         try:
             summary, context = await self._play(recorder)
             reason = context.ended_by or "The conversation ended"
-            await self._finish(recorder, "finished", reason, summary)
+            await self._quietly(lambda: self._finish(recorder, "finished", reason, summary))
         except Suspend as suspended:
             if suspended.state == "paused":
                 await self._leave(recorder, "paused", suspended.reason)
@@ -150,7 +156,7 @@ class Worker:
         moved = StatusChanged(recorder.status, status, reason, by)
         ended = SessionFinished(recorder.last_run, status, reason, summary, by)
         told = (moved, ended) if failure is None else (failure, moved, ended)
-        await recorder.commit(*told, changes=Changes(status, reason))
+        await recorder.commit(*told, changes=Changes(status, reason, new_epoch=True))
         self.bus.clear(self.session_id)
 
     async def _leave(self, recorder: Recorder, status: str, reason: str) -> None:
@@ -181,10 +187,17 @@ class Worker:
         )
         await self._quietly(lambda: self._finish(recorder, "failed", message, failure=failure))
 
-    async def _quietly(self, work: Callable[[], object]) -> None:
-        try:
-            await work()  # type: ignore[misc]
-        except FencedError:
-            log.info("session %s was taken over", self.session_id)
-        except StudioError as error:
-            log.error("session %s could not be closed: %s", self.session_id, error)
+    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Writes an end; while the disk is full, again and again: no session stays "running"."""
+        pause = 1.0
+        while True:
+            try:
+                await work()
+            except FencedError:
+                log.info("session %s was taken over", self.session_id)
+            except UnavailableError as error:
+                log.warning("session %s waits to be written: %s", self.session_id, error)
+                await asyncio.sleep(pause)
+                pause = min(30.0, pause * 2)
+                continue
+            return

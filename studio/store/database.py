@@ -47,6 +47,7 @@ class Database:
         self._migrate()
         self._local = threading.local()
         self._connections: list[Connection] = []
+        self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="db-write", daemon=True)
@@ -64,7 +65,7 @@ class Database:
         Cancelling the caller does not undo the write. Raises what `work` raises, or
         UnavailableError when the disk is full or the database cannot be written.
         """
-        return await asyncio.wrap_future(self._submit(work))
+        return await asyncio.shield(asyncio.wrap_future(self._submit(work)))
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         return self._readers.submit(self._run_read, work).result()
@@ -74,6 +75,7 @@ class Database:
         return self._submit(work).result()
 
     def close(self) -> None:
+        self._closed = True
         self._jobs.put(None)
         self._writer.join(timeout=30)
         self._readers.shutdown(wait=True)
@@ -95,6 +97,8 @@ class Database:
             connection = self._local.connection = self._engine.connect()
             self._connections.append(connection)
         try:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")  # all queries of `work` see one state
             return work(connection)
         except DBAPIError as error:
             raise _unavailable(error) from error
@@ -130,7 +134,9 @@ class Database:
                     else:
                         with connection.begin_nested():
                             results.append((job, job.work(connection)))
-                except Exception as error:  # noqa: BLE001 - handed to whoever asked for the write
+                except Exception as error:
+                    if self._has_lost_batch(connection):
+                        raise  # nobody in it may be told "done"
                     if len(jobs) == 1:
                         connection.rollback()
                     job.done.set_exception(_unavailable(error))
@@ -143,6 +149,11 @@ class Database:
             return
         for job, result in results:
             job.done.set_result(result)
+
+    def _has_lost_batch(self, connection: Connection) -> bool:
+        """SQLite rolls the whole transaction back when the disk is full, savepoints and all."""
+        raw = connection.connection.driver_connection
+        return self.is_sqlite and raw is not None and not raw.in_transaction
 
     def _open(self, synchronous: str) -> Engine:
         if not self.is_sqlite:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ..engine.events import Delta
+from ..errors import NotFoundError
 from ..store import events, sessions
 from ..store.database import Connection, Database
 from ..store.events import Row
@@ -102,5 +103,8 @@ class _Follower:
     async def _is_over(self) -> bool:
         if self.last_kind not in ("session_finished", ""):
             return False
-        session = await self.database.read(lambda c: sessions.get(c, None, self.session_id))
+        try:
+            session = await self.database.read(lambda c: sessions.get(c, None, self.session_id))
+        except NotFoundError:  # it was deleted while it was followed
+            return True
         return session.is_over and session.last_seq <= self.cursor

@@ -42,6 +42,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StudioError, _studio_error)
     app.add_exception_handler(RequestValidationError, _request_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ValidationError, _invalid)
+    app.add_exception_handler(UnicodeEncodeError, _unwritable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -123,9 +125,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ValidationError)
+    return await _studio_error(request, InvalidError(problems_of(error)))
+
+
+async def _unwritable(request: Request, error: Exception) -> Response:
+    """What a client sent cannot be written as JSON: nested too deeply, or half a character."""
+    log.info("cannot be written at %s: %s", request.url.path, error)
+    found = Problem([], "This is nested too deeply or has broken characters", "unwritable")
+    return await _studio_error(request, InvalidError([found]))
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
-    if isinstance(error, ValidationError):
-        return await _studio_error(request, InvalidError(problems_of(error)))
     log.exception("unexpected error at %s", request.url.path, exc_info=error)
     return _answer(
         request, 500, "The studio failed", "This is a fault of ours; it has been logged.", []

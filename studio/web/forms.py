@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import Problem
 from .formats import field_name
 
+KEEP = "_keep"  # what a control says of a value that it cannot show
 KEEP_EMPTY = frozenset({"description", "system_message", "default_auto_reply", "ask"})
 
 
@@ -37,10 +38,12 @@ def unflatten(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """
     tree: dict[str, Any] = {}
     for name, value in items:
-        if name.startswith("_"):
+        if name.startswith("_") or value == KEEP:
             continue
         if name.endswith("[]"):
-            tree.setdefault(name[:-2], []).append(value)
+            values = tree.setdefault(name[:-2], [])
+            if isinstance(values, list):
+                values.append(value)
             continue
         *path, last = name.split(".")[:8]
         place = tree
@@ -58,16 +61,50 @@ def _cleaned(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         inner = {k: _cleaned(v, k) for k, v in value.items()}
         kept = {k: v for k, v in inner.items() if not _is_empty(v, k)}
-        if kept and all(k.isdigit() for k in kept):
+        if kept and all(_is_number(k) for k in kept):
             return [kept[k] for k in sorted(kept, key=int)]
         return kept
     return value
+
+
+def _is_number(key: str) -> bool:
+    return key.isascii() and key.isdigit() and len(key) < 5
+
+
+def part(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """A group of fields as a new dict; a client that sent something else gets an empty one."""
+    value = body.get(name)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def words(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _is_empty(value: Any, name: str) -> bool:
     if value == "":
         return name not in KEEP_EMPTY
     return value in ({}, [])
+
+
+def carried(
+    stored: dict[str, Any], given: dict[str, Any], shown: set[str], path: str = ""
+) -> dict[str, Any]:
+    """`given`, and what is stored in the fields that the form does not show."""
+    whole = dict(given)
+    for key, old in stored.items():
+        place = f"{path}.{key}" if path else key
+        inside = any(name.startswith(f"{place}.") for name in shown)
+        new = given.get(key, {})
+        if isinstance(old, dict) and isinstance(new, dict) and inside:
+            whole[key] = carried(old, new, shown, place)
+        elif key not in given and not inside and place not in shown:
+            whole[key] = old
+    return whole
 
 
 @dataclass
@@ -98,7 +135,7 @@ class FormState:
         numbers = {
             int(key.split(".")[1])
             for key in self.values
-            if key.startswith(f"{name}.") and key.split(".")[1].isdigit()
+            if key.startswith(f"{name}.") and _is_number(key.split(".")[1])
         }
         last = max(numbers, default=-1)
         return [*sorted(numbers), *range(last + 1, last + 1 + extra)]

@@ -119,8 +119,8 @@ def _spans(code: str, language: str) -> str:
 
 
 _MATH = re.compile(
-    r"\$\$(?P<display>.+?)\$\$|\\\[(?P<block>.+?)\\\]|\\\((?P<inline>.+?)\\\)"
-    r"|\$(?P<dollar>[^\s$](?:[^$\n]*[^\s$\\])?)\$(?!\d)",
+    r"\$\$(?P<display>.{1,2000}?)\$\$|\\\[(?P<block>.{1,2000}?)\\\]"
+    r"|\\\((?P<inline>.{1,2000}?)\\\)|\$(?P<dollar>[^\s$](?:[^$\n]{0,2000}[^\s$\\])?)\$(?!\d)",
     re.DOTALL,
 )
 

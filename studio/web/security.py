@@ -6,6 +6,7 @@ Order from outside in: security headers, host, origin, credentials, size of the 
 from __future__ import annotations
 
 import hmac
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -85,7 +86,10 @@ class HostGuard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         public = urlsplit(settings.public_url).hostname
-        self.names = {"localhost", "127.0.0.1", "::1", settings.host, *settings.allowed_hosts}
+        self.names = {"localhost", "127.0.0.1", "::1", *settings.allowed_hosts}
+        self.names.add(settings.host.lower())
+        if not settings.on_loopback:
+            self.names.add(socket.gethostname().lower())
         if public:
             self.names.add(public)
 

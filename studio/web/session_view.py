@@ -244,7 +244,7 @@ class SessionView:
 
     def _turn(self, data: dict[str, Any]) -> tuple[Turn, bool]:
         chat = data["chat"]
-        key = f"turn-{chat.replace('/', '-')}-{data['turn']}" if chat else f"turn-{data['turn']}"
+        key = turn_id(data["run"], chat, data["turn"])
         found = self.blocks.get(key)
         if isinstance(found, Turn):
             return found, False
@@ -289,6 +289,13 @@ class SessionView:
             }
             lanes.setdefault(turn.agent, []).append(span)
         return [{"agent": name, "spans": spans} for name, spans in lanes.items()]
+
+
+def turn_id(run: int, chat: str, number: int) -> str:
+    """Where a turn stands on the page. A turn that was cut keeps its number free for the next run,
+    so the run is part of it."""
+    place = [f"r{run}"] if run > 1 else []
+    return "-".join(["turn", *place, *([chat.replace("/", "-")] if chat else []), str(number)])
 
 
 def _plain(content: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..messages import text_of
 
-_OPENING = re.compile(r"```[ \t]*(\w+)?[ \t]*\r?\n")
+_OPENING = re.compile(r"```[ \t]*(?:(\w+)[ \t]*)?\r?\n")
 _CLOSING = re.compile(r"\r?\n[ \t]*```")
 
 

@@ -14,6 +14,7 @@ from ..messages import text_of
 from .models import ModelReply, OnText, estimate_tokens
 
 MAX_REPLY_CHARS = 2_000_000
+MAX_COUNT = 100_000_000  # tokens of one call; a server that reports more is not believed
 STREAM_ENDED_EARLY = "The answer broke off before its end"
 
 
@@ -62,7 +63,7 @@ class Answer:
                 self._add(str(text))
             for call in delta.get("tool_calls") or []:
                 self._add_call(call)
-        except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(
                 "The model's server sent something that is not valid JSON",
                 retryable=True,
@@ -98,11 +99,11 @@ class Answer:
         content = "".join(self.parts) if self.parts else None
         usage = self.usage or {}
         written = usage.get("completion_tokens")
-        estimated = not isinstance(written, int)
-        if not isinstance(written, int):
+        estimated = not isinstance(written, int) or not 0 <= written <= MAX_COUNT
+        if not isinstance(written, int) or estimated:
             written = estimate_tokens(content or "")
         sent = usage.get("prompt_tokens")
-        if not isinstance(sent, int):
+        if not isinstance(sent, int) or not 0 <= sent <= MAX_COUNT:
             sent = sum(estimate_tokens(text_of(m.get("content"))) for m in body["messages"])
         return ModelReply(
             content=content,

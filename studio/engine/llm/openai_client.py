@@ -8,6 +8,7 @@ events are read with orjson.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,8 @@ class OpenAIClient:
             await answer.read(response)
         except openai.OpenAIError as error:
             raise _translated(error, endpoint, spec.name) from None
+        except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+            raise ModelError(f"{endpoint.base_url} is not an address", detail=str(error)) from None
         except httpx2.HTTPError as error:
             raise ModelError(
                 f"{spec.name}: {STREAM_ENDED_EARLY.lower()}",
@@ -199,13 +202,13 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return float(value)
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _masked(text: str, endpoint: Endpoint) -> str:

@@ -25,6 +25,13 @@ def with_etag(shown: dict[str, Any], status: int = 200) -> Response:
     return json_response(shown, status, {"etag": f'"{shown["revision"]}"'})
 
 
+def without_keys(value: Any) -> Any:
+    """A draft is shown again, so a key is never part of it, at whatever depth."""
+    if isinstance(value, dict):
+        return {k: without_keys(v) for k, v in value.items() if k.lower() != "api_key"}
+    return [without_keys(v) for v in value] if isinstance(value, list) else value
+
+
 def noun_router(noun: Noun, shape: Any) -> APIRouter:
     """The routes of one noun; `shape` is what a client may send."""
     router = APIRouter(prefix=f"/api/{noun}", tags=[noun], route_class=StrictRoute)
@@ -76,7 +83,7 @@ def _add_drafts(router: APIRouter, noun: Noun) -> None:
     ) -> Response:
         if has_nul(draft):
             raise InvalidError([Problem([], "A NUL character is not allowed", "nul")])
-        kept = {k: v for k, v in draft.items() if k != "api_key"}  # a key is never in a draft
+        kept = without_keys(draft)
         return with_etag(await studio.catalog.set_draft(me.owner, noun, one, kept))
 
     @router.delete("/{one}/draft", status_code=204)

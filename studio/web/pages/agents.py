@@ -11,7 +11,7 @@ from ...runner.build import role
 from ...runner.preview import preview as preview_of
 from ...store.definitions import Stored
 from ..dependencies import Services, Studio
-from ..forms import FormState, unflatten
+from ..forms import FormState, part, texts, unflatten, words
 from ..security import Principal
 from ..templating import render
 from .nouns import NounPages, noun_pages, sent
@@ -38,27 +38,27 @@ def from_form(raw: dict[str, Any]) -> dict[str, Any]:
         body["code_execution_config"] = body.get("code_execution_config") or {}
     else:
         body["code_execution_config"] = False
-    stop = body.get("is_termination_msg") or {}
-    if not stop.get("kind"):
+    if not part(body, "is_termination_msg").get("kind"):
         body.pop("is_termination_msg", None)
-    reply = dict(body.get("reply") or {})
-    starts = reply.pop("starts", "")
+    reply = part(body, "reply")
+    starts = words(reply.pop("starts", ""))
     reply["starts_with"] = [line.strip() for line in starts.splitlines() if line.strip()]
     body["reply"] = reply
-    if isinstance(body.get("parameters", {}).get("stop"), str):
-        body["parameters"]["stop"] = [body["parameters"]["stop"]]
+    parameters = part(body, "parameters")
+    if isinstance(parameters.get("stop"), str):
+        body["parameters"] = parameters | {"stop": [parameters["stop"]]}
     return body
 
 
 def to_form(body: dict[str, Any]) -> dict[str, str]:
     history = body.get("history", "all")
-    reply = body.get("reply") or {}
+    reply = part(body, "reply")
     return {
         "history": "last" if isinstance(history, int) else str(history),
         "history_n": str(history) if isinstance(history, int) else "10",
         "runs_code": "true" if body.get("code_execution_config") else "false",
         "default_system": "true" if body.get("system_message", "") is None else "false",
-        "reply.starts": "\n".join(reply.get("starts_with") or []),
+        "reply.starts": "\n".join(texts(reply.get("starts_with"))),
         "reply.commas": str(reply.get("commas", True)).lower(),
     }
 
@@ -87,7 +87,15 @@ def _safe(form: FormState) -> dict[str, Any]:
     return from_form(unflatten(form.values.items()))
 
 
-PAGES = NounPages("agents", NEW, from_form, to_form, values)
+PAGES = NounPages(
+    "agents",
+    NEW,
+    from_form,
+    to_form,
+    values,
+    {"history_n": "history", "reply.starts": "reply.starts_with", "models.0": "models",
+     "kind": "skills"},
+)  # fmt: skip
 router = noun_pages(PAGES)
 
 

@@ -18,7 +18,7 @@ from ...runner.probe import probe
 from ...store import model_keys
 from ...store.definitions import Stored
 from ..dependencies import Me, Services, Studio
-from ..forms import FormState
+from ..forms import FormState, texts, words
 from ..security import Principal
 from ..templating import render
 from .common import go
@@ -31,7 +31,7 @@ NEW: dict[str, Any] = {
 
 def from_form(raw: dict[str, Any]) -> dict[str, Any]:
     body = dict(raw)
-    text = body.pop("replies_text", "")
+    text = words(body.pop("replies_text", ""))
     if body.get("provider") == "scripted":
         body["replies"] = _replies(text)
     if body.pop("clear_key", "false") == "true":
@@ -58,7 +58,7 @@ def to_form(body: dict[str, Any]) -> dict[str, str]:
     if isinstance(replies, dict):
         text = orjson.dumps(replies, option=orjson.OPT_INDENT_2).decode()
     else:
-        text = "\n---\n".join(replies or [])
+        text = "\n---\n".join(texts(replies))
     return {"replies_text": text}
 
 
@@ -95,7 +95,7 @@ async def _keys(studio: Services, me: Principal) -> dict[str, dict[str, Any]]:
     return await studio.database.read(work)
 
 
-PAGES = NounPages("models", NEW, from_form, to_form, values)
+PAGES = NounPages("models", NEW, from_form, to_form, values, {"replies_text": "replies"})
 router = noun_pages(PAGES)
 
 

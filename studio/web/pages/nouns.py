@@ -1,9 +1,10 @@
 """The pages that all four nouns share: list, form, save, duplicate, delete with undo, revisions."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import orjson
 import yaml
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field, ValidationError
@@ -15,11 +16,12 @@ from ...errors import InUseError, InvalidError, Problem, StaleError
 from ...store import definitions
 from ...store.definitions import Stored
 from ..dependencies import Me, Services, Studio
-from ..forms import FormState, flatten, unflatten
+from ..forms import KEEP, FormState, carried, flatten, unflatten
 from ..security import Principal
 from .common import go, show
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]
+MAX_YAML = 200_000  # characters; PyYAML reads about 100,000 a second
 Values = Callable[[Services, Principal, FormState, Stored | None], Awaitable[dict[str, Any]]]
 
 
@@ -31,6 +33,7 @@ class NounPages:
     from_form  makes the body of a definition from what the form sent
     to_form    adds to the flat values what the form shows differently
     values     what the form's template needs beside
+    stands_for controls that speak for a field of another name
     """
 
     noun: Noun
@@ -38,6 +41,7 @@ class NounPages:
     from_form: Callable[[dict[str, Any]], dict[str, Any]]
     to_form: Callable[[dict[str, Any]], dict[str, str]]
     values: Values
+    stands_for: dict[str, str] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
@@ -58,6 +62,20 @@ class NounPages:
 async def sent(request: Request) -> dict[str, Any]:
     form = await request.form()
     return unflatten([(k, v) for k, v in form.multi_items() if isinstance(v, str)])
+
+
+async def whole(request: Request, pages: NounPages, stored: Stored) -> dict[str, Any]:
+    """What the form sent, and what it does not show as it is stored."""
+    form = await request.form()
+    shown = {name.removesuffix("[]") for name, value in form.multi_items() if value != KEEP}
+    for control, field_of in pages.stands_for.items():
+        if control in shown:
+            shown.add(field_of)
+    body = pages.from_form(await sent(request))
+    if body.get("kind", stored.body.get("kind")) != stored.body.get("kind"):
+        return body
+    hidden = {k: v for k, v in stored.body.items() if k not in ("v", "secret")}
+    return carried(hidden, body, shown)
 
 
 def noun_pages(pages: NounPages) -> APIRouter:
@@ -176,7 +194,7 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
         stored = await studio.catalog.stored(me.owner, pages.noun, one)
         form = FormState(flatten(raw))
         try:
-            given = pages.definition(pages.from_form(raw))
+            given = pages.definition(await whole(request, pages, stored))
             made = await studio.catalog.replace(
                 me.owner, me.by, pages.noun, one, given, based_on or None
             )
@@ -192,8 +210,9 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
     async def autosave(request: Request, studio: Studio, me: Me, one: str) -> Response:
         raw = await sent(request)
         raw.pop("api_key", None)
-        body = pages.from_form(raw)
         stored = await studio.catalog.stored(me.owner, pages.noun, one)
+        body = await whole(request, pages, stored)
+        body.pop("api_key", None)
         same = flatten(stored.body) | pages.to_form(stored.body)
         if all(same.get(k, "") == v for k, v in flatten(raw).items()):
             await studio.catalog.set_draft(me.owner, pages.noun, one, None)
@@ -291,7 +310,11 @@ def _add_yaml(router: APIRouter, pages: NounPages) -> None:
 
     @router.post("/{one}/yaml")
     async def save_source(
-        request: Request, studio: Studio, me: Me, one: str, text: Annotated[str, Form()]
+        request: Request,
+        studio: Studio,
+        me: Me,
+        one: str,
+        text: Annotated[str, Form(max_length=MAX_YAML)],
     ) -> Response:
         stored = await studio.catalog.stored(me.owner, pages.noun, one)
         try:
@@ -305,11 +328,33 @@ def _add_yaml(router: APIRouter, pages: NounPages) -> None:
 def _loaded(text: str) -> dict[str, Any]:
     try:
         body = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidError([Problem([], f"This is not YAML: {error}", "yaml")]) from None
-    if not isinstance(body, dict):
+        plain = orjson.loads(orjson.dumps(body)) if _is_bounded(body) else None
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # PyYAML lets its constructors' errors through
+        words = str(error).encode(errors="replace").decode()
+        raise InvalidError([Problem([], f"This is not YAML: {words}", "yaml")]) from None
+    if not isinstance(plain, dict):
         raise InvalidError([Problem([], "A definition is a list of fields", "yaml")])
-    return body
+    return plain
+
+
+def _is_bounded(value: Any, most: int = 50_000) -> bool:
+    """Whether a document without its aliases is of a sane size: no bomb, no loop."""
+    todo, seen = [value], 0
+    while todo:
+        seen += 1
+        if seen > most:
+            raise ValueError("it is too large once its aliases are written out")
+        item = todo.pop()
+        todo += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return True
 
 
 async def _yaml_page(

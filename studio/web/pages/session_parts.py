@@ -10,7 +10,7 @@ from ...definitions.models import FREE
 from ...engine.events import Delta
 from ...store.events import Row
 from ..graph import edges, seats
-from ..session_view import SessionView, Turn
+from ..session_view import SessionView, Turn, turn_id
 from ..sse import sse
 from ..templating import render
 
@@ -93,8 +93,7 @@ class Parts:
 
     def delta(self, delta: Delta) -> str:
         """Live text; from offset 0 it replaces what stands there, as after a reconnect."""
-        chat = delta.chat.replace("/", "-")
-        turn = f"turn-{chat}-{delta.turn}" if chat else f"turn-{delta.turn}"
+        turn = turn_id(self.view.run, delta.chat, delta.turn)
         block = self.view.blocks.get(turn)
         if not isinstance(block, Turn) or block.state != "live":
             return ""

@@ -280,7 +280,7 @@ async def limit(
     me: Me,
     one: str,
     limit: Annotated[str, Form()],
-    value: Annotated[float, Form(gt=0)],
+    value: Annotated[float, Form(gt=0, le=1e12, allow_inf_nan=False)],
 ) -> Response:
     session = await studio.runner.session(me.owner, one)
     if limit not in Limits.model_fields:

@@ -9,7 +9,7 @@ from fastapi import Form, Response
 from ...definitions.skills import read_source
 from ...store.definitions import Stored
 from ..dependencies import Services
-from ..forms import FormState
+from ..forms import FormState, texts
 from ..security import Principal
 from ..templating import render
 from .nouns import NounPages, noun_pages
@@ -30,7 +30,7 @@ def from_form(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_form(body: dict[str, Any]) -> dict[str, str]:
-    return {name: ", ".join(body.get(name) or []) for name in ("packages", "secrets")}
+    return {name: ", ".join(texts(body.get(name))) for name in ("packages", "secrets")}
 
 
 async def values(

@@ -12,7 +12,7 @@ from ...runner.build import HUES
 from ...runner.runner import Start
 from ...store.definitions import Stored
 from ..dependencies import Me, Services, Studio
-from ..forms import FormState, flatten
+from ..forms import KEEP, FormState, flatten, part, texts
 from ..security import Principal
 from ..templating import render
 from .common import go, show
@@ -59,7 +59,7 @@ def from_form(raw: dict[str, Any]) -> dict[str, Any]:
         body.pop("speaker_transitions_type", None)
     if body.pop("compat_on", "false") == "true":
         body["compat"] = "autogen-0.2"
-    if not (body.get("is_termination_msg") or {}).get("kind"):
+    if not part(body, "is_termination_msg").get("kind"):
         body.pop("is_termination_msg", None)
     return body
 
@@ -73,8 +73,20 @@ def to_form(body: dict[str, Any]) -> dict[str, str]:
     return {
         "restricted": "true" if body.get(FOLLOW) is not None else "false",
         "compat_on": "true" if body.get("compat") else "false",
-        "allow_repeat_speaker": "" if repeat is None else str(repeat).lower(),
+        "allow_repeat_speaker": (
+            KEEP if isinstance(repeat, list) else "" if repeat is None else str(repeat).lower()
+        ),
+        **_as_allowed(body),
     }
+
+
+def _as_allowed(body: dict[str, Any]) -> dict[str, str]:
+    """A table of what is disallowed, shown as the form shows it: what is allowed."""
+    table, team = body.get(FOLLOW), texts(body.get("agents"))
+    if not isinstance(table, dict) or body.get("speaker_transitions_type") != "disallowed":
+        return {}
+    pairs = [f"{a}>{b}" for a in team for b in team if b not in texts(table.get(a))]
+    return {f"follow.{i}": pair for i, pair in enumerate(pairs)}
 
 
 async def values(
@@ -82,7 +94,7 @@ async def values(
 ) -> dict[str, Any]:
     agents = await studio.catalog.all_of(me.owner, "agents")
     models = await studio.catalog.all_of(me.owner, "models")
-    team = [form.values[f"agents.{i}"] for i in form.rows("agents")]
+    team = [form.value(f"agents.{i}") for i in form.rows("agents")]
     names = {a.id: a.name for a in agents}
     members = [(a, names[a], HUES[i % len(HUES)]) for i, a in enumerate(team) if a in names]
     problems = await studio.runner.problems(me.owner, stored.id) if stored else []
@@ -102,8 +114,9 @@ async def values(
 def _follows(form: FormState, stored: Stored | None) -> set[str]:
     """The checked cells of the table, as "a>b"."""
     checked = {v for k, v in form.values.items() if k.startswith("follow")}
+    checked_in_form = bool(checked)
     for key, value in form.values.items():
-        if key.startswith(f"{FOLLOW}."):
+        if key.startswith(f"{FOLLOW}.") and not checked_in_form:
             checked.add(f"{key.split('.')[1]}>{value}")
     if not checked:  # the table has just been opened: so far everyone may follow everyone
         team = [form.values[f"agents.{i}"] for i in form.rows("agents")]
@@ -120,7 +133,14 @@ def _is_small(models: list[Stored], one: str) -> bool:
     return False
 
 
-PAGES = NounPages("workflows", NEW, from_form, to_form, values)
+PAGES = NounPages(
+    "workflows",
+    NEW,
+    from_form,
+    to_form,
+    values,
+    {"restricted": FOLLOW, "compat_on": "compat", "models.0": "models", "agents.0": "agents"},
+)
 router = noun_pages(PAGES)
 
 
