@@ -104,8 +104,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment for a process we start, with a few variables of its own."""
-    return {**os.environ, **more}
+    """The environment for a process we start: without our own settings and anybody's keys."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("STUDIO_") and name not in PROVIDER_KEYS
+    }
+    return {**ours, **more}
 
 
 def environment_keys() -> dict[str, str]:

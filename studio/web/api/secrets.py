@@ -23,8 +23,9 @@ class NewSecret(Strict):
     @field_validator("value")
     @classmethod
     def _is_given(cls, value: SecretStr) -> SecretStr:
-        if not 1 <= len(value.get_secret_value()) <= 10_000:
-            raise ValueError("a value of 1 to 10,000 characters is needed")
+        text = value.get_secret_value()
+        if not 1 <= len(text) <= 10_000 or "\x00" in text:
+            raise ValueError("a value of 1 to 10,000 characters without NUL is needed")
         return value
 
 
