@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,6 +102,13 @@ def load_settings(**overrides: Any) -> Settings:
             for e in error.errors()
         ]
         raise SettingsError("; ".join(lines)) from None
+
+
+def has_display() -> bool:
+    """Whether a graphical browser can be opened; a text browser would take the terminal over."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def child_environment(**more: str) -> dict[str, str]:

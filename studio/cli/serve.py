@@ -14,7 +14,7 @@ import typer
 import uvicorn
 
 from ..app import create_app
-from ..config import Settings, is_loopback, load_settings
+from ..config import Settings, has_display, is_loopback, load_settings
 from ..errors import SettingsError
 from .home import locked, write_note
 
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
         if self.started:
             for line in self._said:
                 typer.echo(line)
-            if self._open:
+            if self._open and has_display():
                 await asyncio.to_thread(webbrowser.open, self._said[-1].split()[-1])
 
 

@@ -56,10 +56,46 @@ def problems_of(error: ValidationError, skip: int = 0) -> list[Problem]:
         loc = tuple(_path(item["loc"][skip:]))
         if item["type"] in ("union_tag_invalid", "union_tag_not_found") and not loc:
             loc = ("kind",)
-        message = item["msg"].removeprefix("Value error, ")
-        message = message[:1].upper() + message[1:]
-        problems.setdefault(loc, Problem(list(loc), message, item["type"]))
+        problems.setdefault(loc, Problem(list(loc), _in_words(item), item["type"]))
     return list(problems.values())
+
+
+_WORDS = {
+    "missing": "This is needed",
+    "extra_forbidden": "There is no such field",
+    "int_parsing": "Enter a whole number",
+    "int_type": "Enter a whole number",
+    "int_from_float": "Enter a whole number",
+    "float_parsing": "Enter a number, such as 0.7",
+    "float_type": "Enter a number, such as 0.7",
+    "finite_number": "Enter a number, such as 0.7",
+    "bool_parsing": "Say true or false",
+    "bool_type": "Say true or false",
+    "string_type": "Enter text",
+    "list_type": "Give a list",
+    "dict_type": "Give an object",
+    "greater_than_equal": "At least {ge}",
+    "greater_than": "More than {gt}",
+    "less_than_equal": "At most {le}",
+    "less_than": "Less than {lt}",
+    "string_too_long": "At most {max_length:,} characters",
+    "string_too_short": "At least {min_length} characters",
+    "too_long": "At most {max_length:,}",
+    "too_short": "At least {min_length}",
+    "literal_error": "Choose one of {expected}",
+}
+
+
+def _in_words(item: Any) -> str:
+    """What is allowed, said to a person; a sentence of ours is taken as it is."""
+    words = _WORDS.get(item["type"])
+    if words is not None:
+        try:
+            return words.format(**item.get("ctx", {}))
+        except (KeyError, ValueError):
+            pass
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return message[:1].upper() + message[1:]
 
 
 def _path(loc: tuple[str | int, ...]) -> list[str | int]:

@@ -102,7 +102,7 @@ def request_problems(error: RequestValidationError) -> list[Problem]:
         if item["type"] == "json_invalid":
             loc = ()
         message = str(item["msg"]).removeprefix("Value error, ")
-        found.append({"type": item["type"], "loc": loc, "msg": message})
+        found.append({"type": item["type"], "loc": loc, "msg": message, "ctx": item.get("ctx", {})})
     return problems_of(_Errors(found))  # type: ignore[arg-type]
 
 

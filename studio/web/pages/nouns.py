@@ -315,13 +315,18 @@ def _add_yaml(router: APIRouter, pages: NounPages) -> None:
         me: Me,
         one: str,
         text: Annotated[str, Form(max_length=MAX_YAML)],
+        revision: Annotated[int, Form(ge=0, lt=2**31)] = 0,
     ) -> Response:
         stored = await studio.catalog.stored(me.owner, pages.noun, one)
         try:
             given = pages.definition(_loaded(text))
-            await studio.catalog.replace(me.owner, me.by, pages.noun, one, given)
+            based_on = revision or None
+            await studio.catalog.replace(me.owner, me.by, pages.noun, one, given, based_on)
         except InvalidError as error:
             return await _yaml_page(request, studio, me, pages, stored, text, error.problems)
+        except StaleError as error:
+            newer = [Problem([], f"{error}. Saving again replaces it", "stale")]
+            return await _yaml_page(request, studio, me, pages, stored, text, newer)
         return go(f"/{pages.noun}/{one}", "saved")
 
 
@@ -371,6 +376,7 @@ async def _yaml_page(
         "noun": pages.noun,
         "title": pages.noun.capitalize(),
         "text": text,
+        "based_on": stored.revision,
         "problems": problems,
     }
     status = 422 if problems else 200
