@@ -120,7 +120,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     titles = {404: "Not found", 405: "Method not allowed", 400: "Bad request"}
     title = titles.get(error.status_code, "Refused")
-    response = _answer(request, error.status_code, title, str(error.detail), [])
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = "There is nothing at this address. It may have been deleted."
+    response = _answer(request, error.status_code, title, detail, [])
     response.headers.update(error.headers or {})
     return response
 

@@ -28,8 +28,8 @@ AFFECTED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "turn_started": (_FOOT, _GRAPH),
     "message": (_BUDGET, _PHONE, _FOOT, _GRAPH, _TIMELINE),
     "model_called": (_COST,),
-    "input_requested": (_FOOT,),
-    "input_received": (_FOOT,),
+    "input_requested": (_FOOT, _GRAPH),
+    "input_received": (_FOOT, _GRAPH),
 }
 
 
