@@ -17,6 +17,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.listening import listen
+
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 HUGE_CHARS = 20_000_000
 
@@ -109,15 +111,10 @@ class FakeOpenAI:
         self._loop.close()
 
     async def _open(self) -> int:
-        app = web.Application(client_max_size=2**26)
-        app.router.add_post("/{place}/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        self._runner, port = await listen(
+            "/{place}/v1/chat/completions", self._complete, handler_cancellation=True
         )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        return port
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         endpoint = self._endpoints[request.match_info["place"]]

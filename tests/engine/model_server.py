@@ -14,6 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.listening import listen
+
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5}
 
 
@@ -38,13 +40,8 @@ class ModelServer:
         self.closing = asyncio.Event()
 
     async def __aenter__(self) -> ModelServer:
-        app = web.Application(client_max_size=2**26)
-        app.router.add_post("/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        self._runner, port = await listen("/v1/chat/completions", self._complete)
+        self.url = f"http://127.0.0.1:{port}/v1"
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:

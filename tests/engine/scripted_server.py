@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.listening import listen
+
 NOT_AGAIN = {"retry-after": "86400"}  # the reference was recorded with retries switched off
 
 
@@ -18,13 +20,7 @@ class ScriptedServer:
         self.calls: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> ScriptedServer:
-        app = web.Application(client_max_size=2**26)
-        app.router.add_post("/{agent}/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        self._runner, self.port = await listen("/{agent}/v1/chat/completions", self._complete)
         return self
 
     async def __aexit__(self, *_: object) -> None:
