@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets as random_secrets
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec
 
 import orjson
 
@@ -34,6 +36,7 @@ from .models import Models
 from .states import Status, check_move
 from .worker import Worker
 
+P = ParamSpec("P")
 STOP_SECONDS = 3.0
 NAME_LENGTH = 80
 ANSWERS = {"text": "text", "choice": "text", "approval": "approve", "fields": "values"}
@@ -61,6 +64,28 @@ class Answer:
     reason: str | None = None
 
 
+class OvertakenError(ConflictError):
+    """Another move came between looking at a session and moving it."""
+
+
+def _judged_again(
+    verb: Callable[Concatenate[Runner, P], Awaitable[Session]],
+) -> Callable[Concatenate[Runner, P], Awaitable[Session]]:
+    """A verb that was overtaken is judged once more, from the state that is there now.
+
+    Without it two clicks on Resume could queue a session a second time behind the back of the
+    worker that the first one had already set on it.
+    """
+
+    @wraps(verb)
+    async def again(self: Runner, /, *args: P.args, **kwargs: P.kwargs) -> Session:
+        while True:
+            with suppress(OvertakenError):
+                return await verb(self, *args, **kwargs)
+
+    return again
+
+
 class Runner:
     """All that may be done to sessions, for the web and the CLI alike. Lives in one event loop."""
 
@@ -80,8 +105,9 @@ class Runner:
         """Takes up every session that a crash or a restart cut off; says how many."""
         cut = await self.database.read(lambda c: sessions.unfinished(c, ("running", "queued")))
         for one in cut:
-            if (await self.session(None, one)).status == "running":
-                await self._move(None, one, "queued", "The studio was restarted")
+            session = await self.session(None, one)
+            if session.status == "running":
+                await self._move(None, session, "queued", "The studio was restarted")
             self._dispatch(one)
         return len(cut)
 
@@ -219,6 +245,7 @@ class Runner:
             self._dispatch(one)
         return await self.session(owner, one)
 
+    @_judged_again
     async def pause(self, owner: str, by: str, one: str) -> Session:
         """Pauses before the next turn; the turn that is being made ends first."""
         session = await self.session(owner, one)
@@ -229,8 +256,9 @@ class Runner:
         if worker is not None and session.status in ("running", "queued"):
             worker.pause("Paused by you", by)
             return await self.session(owner, one)
-        return await self._move(owner, one, "paused", "Paused by you", by)
+        return await self._move(owner, session, "paused", "Paused by you", by)
 
+    @_judged_again
     async def resume(self, owner: str, by: str, one: str) -> Session:
         """Lets a paused session go on, and a failed one try its open turn again."""
         session = await self.session(owner, one)
@@ -243,10 +271,11 @@ class Runner:
             return session
         if session.status not in ("paused", "failed"):
             raise ConflictError(f"The session is {session.status}; there is nothing to resume")
-        session = await self._move(owner, one, "queued", "Resumed", by)
+        session = await self._move(owner, session, "queued", "Resumed", by)
         self._dispatch(one)
         return session
 
+    @_judged_again
     async def stop(self, owner: str, by: str, one: str) -> Session:
         """Ends the session now; what was said so far is kept."""
         session = await self.session(owner, one)
@@ -261,8 +290,9 @@ class Runner:
             session = await self.session(owner, one)
             if session.is_over:
                 return session
-        return await self._move(owner, one, "stopped", "Stopped by you", by)
+        return await self._move(owner, session, "stopped", "Stopped by you", by)
 
+    @_judged_again
     async def follow_up(self, owner: str, by: str, one: str, message: str) -> Session:
         """Gives a session that is over another message; the history is kept."""
         if not message.strip():
@@ -270,7 +300,7 @@ class Runner:
         session = await self.session(owner, one)
         if not session.is_over:
             raise ConflictError(f"The session is {session.status}; wait until it has ended")
-        session = await self._move(owner, one, "queued", "A follow-up message", by, message)
+        session = await self._move(owner, session, "queued", "A follow-up message", by, message)
         self._dispatch(one)
         return session
 
@@ -333,24 +363,24 @@ class Runner:
     async def _move(
         self,
         owner: str | None,
-        one: str,
+        seen: Session,
         to: Status,
         reason: str,
         by: str | None = None,
         message: str | None = None,
     ) -> Session:
-        """Changes the state in one transaction with the check that it may. Raises ConflictError.
+        """Changes the state of a session that is still as it was `seen`.
 
-        `message` opens the next run. An end bumps the epoch, so that no worker goes on behind it.
+        Raises ConflictError when it cannot become `to`, OvertakenError when it is no longer so.
+        `message` opens the next run. No worker goes on behind an end or a move that it did not make
+        itself: the epoch is bumped.
         """
+        check_move(seen.status, to)
 
         def work(connection: Connection) -> list[Row]:
-            now = sessions.get(connection, owner, one)
-            if now.status == to and message is None:
-                return []
-            check_move(now.status, to)
-            if message is not None and not now.is_over:
-                raise ConflictError(f"The session is {now.status}; wait until it has ended")
+            now = sessions.get(connection, owner, seen.id)
+            if (now.status, now.run) != (seen.status, seen.run):
+                raise OvertakenError(f"The session is {now.status} meanwhile")
             run = now.run + (message is not None)
             told: list[Event] = [StatusChanged(now.status, to, reason, by)]
             if message is not None:
@@ -358,12 +388,13 @@ class Runner:
                 told.insert(0, started)
             if to in sessions.TERMINAL:
                 told.append(SessionFinished(run, to, reason, "", by))
-            changes = Changes(to, reason, run=run, new_epoch=to in sessions.TERMINAL)
+            fence = to in sessions.TERMINAL or now.status == "running"
+            changes = Changes(to, reason, run=run, new_epoch=fence)
             rows = [new_row(event, run) for event in told]
-            return events.append(connection, one, now.epoch, rows, changes)
+            return events.append(connection, now.id, now.epoch, rows, changes)
 
-        self.bus.rows(one, await self.database.write(work))
-        return await self.session(owner, one)
+        self.bus.rows(seen.id, await self.database.write(work))
+        return await self.session(owner, seen.id)
 
     def _dispatch(self, one: str) -> None:
         """Sets a worker on a queued session, after the one that may just be leaving it."""

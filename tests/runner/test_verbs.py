@@ -186,6 +186,36 @@ def test_a_verb_that_comes_many_times_at_once_counts_once(
         assert (session["run"], codes.count(202)) == (2, 1)
 
 
+def _click(studio: InProcess, one: str, verb: str, asked: Json | None) -> int:
+    body = {"question": asked["id"], "text": "Go on."} if verb == "answer" and asked else None
+    return studio.call("POST", f"sessions/{one}/{verb}", body).status_code
+
+
+def test_clicks_that_race_with_each_other_and_the_worker_leave_a_sound_log(
+    studio: InProcess,
+) -> None:
+    """Every state that a verb was judged from may be gone when it is written."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    pair = studio.create(
+        "workflows", kind="two_agent", initiator=studio.person(),
+        recipient=studio.assistant(studio.scripted(*["Hi"] * 12)), max_turns=30,
+    )  # fmt: skip
+    one = studio.start(pair["id"])
+    studio.wait(one, "waiting")
+    for _ in range(25):
+        asked = studio.session(one)["question"]
+        verbs = ["pause", "resume", "resume", *["answer"] * (asked is not None)]
+        clicks = iter(chance.choices(verbs, k=8))
+        codes = in_parallel(lambda c=clicks, q=asked: _click(studio, one, next(c), q), 8)
+        assert set(codes) <= {202, 409}
+        studio.wait(one, "waiting", "paused", "failed")
+    studio.call("POST", f"sessions/{one}/stop")
+    studio.wait(one)
+    _sound(studio, one)
+
+
 def test_a_failed_session_can_try_its_open_turn_again(studio: InProcess, fake: FakeOpenAI) -> None:
     broken = fake.endpoint("unauthorized", times=1)
     one = studio.start(studio.pair(studio.model(broken)))
