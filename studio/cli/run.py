@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from ..config import load_settings
-from ..engine.events import Delta, as_row
+from ..engine.events import as_row
 from ..errors import NotFoundError
 from .home import RunningServer, locked, running_server
 
@@ -151,12 +151,9 @@ async def _local(settings: Any) -> AsyncIterator[Source]:
             )
             one = found.id if found else workflow
             session = await services.runner.start(OWNER, "command line", Start(one, task))
-            async for item in follow(services.database, services.bus, session.id):
-                if isinstance(item, Row):
-                    yield item.data()
-                else:
-                    assert isinstance(item, Delta)
-                    yield as_row(item)
+            async for items in follow(services.database, services.bus, session.id):
+                for item in items:
+                    yield item.data() if isinstance(item, Row) else as_row(item)
 
     try:
         yield Here()

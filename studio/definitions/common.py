@@ -131,4 +131,6 @@ class Parameters(Strict):
 
 
 JsonScalar = str | int | float | bool | None
-ContextVariables = dict[Annotated[str, StringConstraints(pattern=r"^\w{1,64}$")], JsonScalar]
+# Lengths stand beside the patterns, not in them: "\w{1,64}" costs 7 MB and 30 ms to compile.
+Word = Annotated[str, StringConstraints(pattern=r"^\w+$", max_length=64)]
+ContextVariables = dict[Word, JsonScalar]

@@ -9,6 +9,8 @@ from pydantic import StringConstraints, field_validator
 from ..engine.schema import FunctionSchema, SchemaError, functions
 from .common import Definition, Hosts, Text
 
+Requirement = Annotated[str, StringConstraints(pattern=r"^[\w.\-\[\]=<>~!,]+$", max_length=100)]
+
 
 class SkillDefinition(Definition):
     """`source` holds one or more typed functions; their docstrings are what models read."""
@@ -17,7 +19,7 @@ class SkillDefinition(Definition):
     source: Text
     approval: Literal["never", "always", "once"] = "always"
     network: Literal["none", "open"] | Hosts = "none"
-    packages: list[Annotated[str, StringConstraints(pattern=r"^[\w.\-\[\]=<>~!,]{1,100}$")]] = []
+    packages: list[Requirement] = []
     secrets: list[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]] = []
     idempotent: bool = False
 

@@ -16,10 +16,11 @@ from .common import (
     Strict,
     TerminationMessage,
     Text,
+    Word,
 )
 
 SummaryMethod = Literal["last_msg", "reflection_with_llm", "none"]
-NodeId = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
+NodeId = Annotated[str, StringConstraints(pattern=r"^[\w-]+$", max_length=64)]
 
 
 class Termination(Strict):
@@ -118,7 +119,7 @@ class Node(Strict):
 
 
 class ContextTest(Strict):
-    name: Annotated[str, StringConstraints(pattern=r"^\w{1,64}$")]
+    name: Word
     op: Literal["==", "!=", "<", "<=", ">", ">=", "contains"]
     value: JsonScalar
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..engine.events import Delta
 from ..store.events import Row
@@ -36,11 +36,47 @@ class Subscription:
         self.woken.set()
 
 
+class _OpenTurn:
+    """The text so far of a turn that is being made, and what followers have not heard of it.
+
+    Pieces are kept apart until somebody wants them: joining at every token would be quadratic.
+    """
+
+    def __init__(self, delta: Delta) -> None:
+        self.chat, self.agent = delta.chat, delta.agent
+        self.turn, self.attempt = delta.turn, delta.attempt
+        self.parts, self.length = [delta.text], delta.offset + len(delta.text)
+        self.fresh, self.fresh_at = [delta.text], delta.offset
+
+    def continues(self, delta: Delta) -> bool:
+        same = (self.turn, self.attempt) == (delta.turn, delta.attempt)
+        return same and delta.offset == self.length
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        self.fresh.append(text)
+        self.length += len(text)
+
+    def whole(self) -> Delta:
+        self.parts = ["".join(self.parts)]
+        return self._delta(self.length - len(self.parts[0]), self.parts[0])
+
+    def news(self) -> Delta | None:
+        """What came since the last call."""
+        if not self.fresh:
+            return None
+        delta = self._delta(self.fresh_at, "".join(self.fresh))
+        self.fresh, self.fresh_at = [], self.length
+        return delta
+
+    def _delta(self, offset: int, text: str) -> Delta:
+        return Delta(self.chat, self.turn, self.attempt, self.agent, offset, text)
+
+
 @dataclass
 class _Channel:
     subscriptions: list[Subscription] = field(default_factory=list)
-    live: dict[str, Delta] = field(default_factory=dict)
-    pending: dict[str, Delta] = field(default_factory=dict)
+    live: dict[str, _OpenTurn] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -77,7 +113,7 @@ class Bus:
         channel = self._channel(session_id)
         self._flush(channel)
         subscription.items = deque(i for i in subscription.items if isinstance(i, Row))
-        return list(channel.live.values())
+        return [turn.whole() for turn in channel.live.values()]
 
     def rows(self, session_id: str, rows: Sequence[Row]) -> None:
         """Tells of committed rows, after the live text that came before them."""
@@ -94,9 +130,13 @@ class Bus:
 
     def delta(self, session_id: str, delta: Delta) -> None:
         channel = self._channel(session_id)
-        channel.live[delta.chat] = _joined(channel.live.get(delta.chat), delta)
-        pending = channel.pending.get(delta.chat)
-        channel.pending[delta.chat] = _joined(pending, delta) if pending else delta
+        turn = channel.live.get(delta.chat)
+        if turn is not None and turn.continues(delta):
+            turn.add(delta.text)
+        else:
+            if turn is not None:
+                self._flush(channel)
+            channel.live[delta.chat] = _rewound(turn, delta)
         if channel.timer is None:
             loop = asyncio.get_running_loop()
             channel.timer = loop.call_later(COALESCE_SECONDS, self._flush, channel)
@@ -120,20 +160,23 @@ class Bus:
         if channel.timer is not None:
             channel.timer.cancel()
             channel.timer = None
-        for delta in channel.pending.values():
-            for subscription in channel.subscriptions:
-                subscription.put(delta)
-        channel.pending.clear()
+        for turn in channel.live.values():
+            delta = turn.news()
+            if delta is not None:
+                for subscription in channel.subscriptions:
+                    subscription.put(delta)
 
 
-def _joined(before: Delta | None, delta: Delta) -> Delta:
-    """Two deltas of one turn as one; a smaller offset replaces the text from there."""
+def _rewound(before: _OpenTurn | None, delta: Delta) -> _OpenTurn:
+    """The turn with its text replaced from the delta's offset on, as a retry does."""
+    turn = _OpenTurn(delta)
     if before is None or (before.turn, before.attempt) != (delta.turn, delta.attempt):
-        return delta
-    keep = delta.offset - before.offset
-    if keep < 0 or keep > len(before.text):
-        return delta
-    return replace(before, text=before.text[:keep] + delta.text)
+        return turn
+    said = before.whole()
+    keep = delta.offset - said.offset
+    if 0 <= keep <= len(said.text):
+        turn.parts.insert(0, said.text[:keep])
+    return turn
 
 
 def _chat_of(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from ..engine.events import Delta
@@ -12,13 +13,16 @@ from ..store.events import Row
 from .bus import Bus, Subscription
 
 BATCH = 1000
+QUIET_SECONDS = 15.0
+Item = Row | Delta
 
 
 async def follow(
     database: Database, bus: Bus, session_id: str, after: int = 0, *, shows_pages: bool = False
-) -> AsyncIterator[Row | Delta]:
+) -> AsyncIterator[list[Item]]:
     """Every row after `after`, exactly once and in order, and the live text between them.
 
+    Yields what has come since the last time, together; an empty list when nothing has for 15 s.
     Ends after a `session_finished` that is the last row while the session is over. A row is only
     ever yielded once it is committed.
     """
@@ -27,8 +31,8 @@ async def follow(
     subscription = bus.subscribe(session_id, shows_pages=shows_pages)
     follower = _Follower(database, bus, session_id, after, subscription)
     try:
-        async for item in follower.items():
-            yield item
+        async for items in follower.batches():
+            yield items
     finally:
         bus.unsubscribe(session_id, subscription)
 
@@ -43,24 +47,38 @@ class _Follower:
         self.last_kind = ""
         self.open: dict[str, tuple[int, int]] = {}
 
-    async def items(self) -> AsyncIterator[Row | Delta]:
+    async def batches(self) -> AsyncIterator[list[Item]]:
         over = False
         while not over:
             if self.mine.resync:
                 self.mine.resync = False
-                async for item in self._catch_up():
-                    yield item
+                async for items in self._catch_up():
+                    yield items
                 over = await self._is_over()
             elif self.mine.items:
-                item = self.mine.items.popleft()
-                if self._is_news(item):
-                    yield item
-                    over = isinstance(item, Row) and await self._is_over()
+                if items := self._gathered():
+                    yield items
+                    over = await self._is_over()
             else:
                 self.mine.woken.clear()
-                await self.mine.woken.wait()
+                try:
+                    async with asyncio.timeout(QUIET_SECONDS):
+                        await self.mine.woken.wait()
+                except TimeoutError:
+                    yield []
 
-    def _is_news(self, item: Row | Delta) -> bool:
+    def _gathered(self) -> list[Item]:
+        """What the bus has told, up to the end of a run: whether more follows is looked up then."""
+        found: list[Item] = []
+        while self.mine.items and not self.mine.resync:
+            item = self.mine.items.popleft()
+            if self._is_news(item):
+                found.append(item)
+                if isinstance(item, Row) and item.kind == "session_finished":
+                    break
+        return found
+
+    def _is_news(self, item: Item) -> bool:
         """Takes the next row; asks for a look at the log when one is missing in between."""
         if isinstance(item, Delta):
             return self._is_current(item)
@@ -71,19 +89,19 @@ class _Follower:
         self._take(item)
         return True
 
-    async def _catch_up(self) -> AsyncIterator[Row | Delta]:
+    async def _catch_up(self) -> AsyncIterator[list[Item]]:
         """The rows of the log after the cursor, then the text so far of open turns."""
         rows: list[Row] = []
         while not rows or len(rows) == BATCH:
             rows = await self.database.read(self._next_rows)
             for row in rows:
                 self._take(row)
-                yield row
             if not rows:
                 break
-        for delta in self.bus.join(self.session_id, self.mine):
-            if self._is_current(delta):
-                yield delta
+            yield [*rows]
+        joined = self.bus.join(self.session_id, self.mine)
+        if current := [delta for delta in joined if self._is_current(delta)]:
+            yield [*current]
 
     def _next_rows(self, connection: Connection) -> list[Row]:
         return events.after(connection, self.session_id, self.cursor, BATCH)

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, StringConstraints, model_validator
 
 from ...definitions.common import Limits, Line, Strict, Text
-from ...engine.events import as_row
+from ...engine.events import Delta, as_row
 from ...errors import InvalidError, Problem
 from ...runner.runner import Answer, Start
 from ...store import events, sessions
@@ -191,16 +191,19 @@ async def live(
 ) -> Response:
     """The log as server-sent events: every row once and in order, live text between them."""
     await studio.runner.session(me.owner, one)
-    items = follow(studio.database, studio.bus, one, start_after(after, last_event_id))
+    batches = follow(studio.database, studio.bus, one, start_after(after, last_event_id))
 
     async def messages() -> AsyncIterator[bytes]:
-        async for item in items:
-            if isinstance(item, Row):
-                yield sse(item.json, item.kind, item.seq)
-            else:
-                yield sse(orjson.dumps(as_row(item)).decode(), "delta")
+        async for items in batches:
+            yield b"".join(_message(item) for item in items)
 
     return stream(messages())
+
+
+def _message(item: Row | Delta) -> bytes:
+    if isinstance(item, Row):
+        return sse(item.json, item.kind, item.seq)
+    return sse(orjson.dumps(as_row(item)).decode(), "delta")
 
 
 @router.get("/{one}/calls/{seq}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -75,23 +75,37 @@ class Parts:
             )
         return found
 
-    def row(self, row: Row) -> str:
-        """Everything that a row changes on the page."""
-        changed = self.view.apply(row)
-        values = self.values()
-        pieces = []
-        for block, is_new in changed:
-            fragment = render("sessions/_block.html", {**values, "block": block})
-            if is_new:
-                pieces.append(_partial("#turns", "beforeend", fragment))
-            else:
-                pieces.append(_partial(f"#{block.id}", "outerHTML", fragment))
-        affected = () if self.only_turns else AFFECTED.get(row.kind, ())
-        for target, template, swap in affected:
-            pieces.append(_partial(f"#{target}", swap, render(template, values)))
-        return "".join(pieces)
+    def message(self, items: Sequence[Row | Delta]) -> bytes:
+        """One server-sent message for all that has happened: what is drawn from the whole, like
+        the graph, is drawn once."""
+        pieces: list[str] = []
+        affected: dict[tuple[str, str, str], None] = {}
+        number = None
+        for item in items:
+            if isinstance(item, Delta):
+                pieces.append(self._delta(item))
+                continue
+            number = item.seq
+            pieces += self._blocks(item)
+            if not self.only_turns:
+                affected |= dict.fromkeys(AFFECTED.get(item.kind, ()))
+        if affected:
+            values = self.values()
+            for target, template, swap in affected:
+                pieces.append(_partial(f"#{target}", swap, render(template, values)))
+        html = "".join(pieces)
+        return sse(html, number=number) if html or number else b""
 
-    def delta(self, delta: Delta) -> str:
+    def _blocks(self, row: Row) -> Iterator[str]:
+        """The blocks of the transcript that a row makes or changes."""
+        for block, is_new in self.view.apply(row):
+            fragment = render("sessions/_block.html", {**self.fixed, "block": block})
+            if is_new:
+                yield _partial("#turns", "beforeend", fragment)
+            else:
+                yield _partial(f"#{block.id}", "outerHTML", fragment)
+
+    def _delta(self, delta: Delta) -> str:
         """Live text; from offset 0 it replaces what stands there, as after a reconnect."""
         turn = turn_id(self.view.run, delta.chat, delta.turn)
         block = self.view.blocks.get(turn)
@@ -102,15 +116,6 @@ class Parts:
 
     def done(self) -> bytes:
         return sse("", "done")
-
-
-def partials(parts: Parts, item: Row | Delta) -> Iterator[bytes]:
-    """The server-sent messages for one item of the log's stream."""
-    if isinstance(item, Delta):
-        if html := parts.delta(item):
-            yield sse(html)
-    else:
-        yield sse(parts.row(item), number=item.seq)
 
 
 def _partial(target: str, swap: str, html: str) -> str:

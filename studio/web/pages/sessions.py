@@ -21,7 +21,7 @@ from ..session_view import SessionView, Turn
 from ..sse import start_after, stream
 from ..templating import render
 from .common import go, show
-from .session_parts import Parts, partials
+from .session_parts import Parts
 
 router = APIRouter(prefix="/sessions", include_in_schema=False)
 Number = Annotated[int, Path(ge=1, lt=2**53)]
@@ -114,13 +114,12 @@ async def live(
     snapshot = await studio.database.read(lambda c: sessions.snapshot(c, one))
     seen = await studio.database.read(lambda c: events.after(c, one, 0, 10_000_000))
     view = SessionView(session).fold([row for row in seen if row.seq <= cursor])
-    items = follow(studio.database, studio.bus, one, cursor, shows_pages=True)
+    batches = follow(studio.database, studio.bus, one, cursor, shows_pages=True)
 
     async def messages() -> AsyncIterator[bytes]:
         made = Parts(view, snapshot, only_turns=parts == "turns")
-        async for item in items:
-            for message in partials(made, item):
-                yield message
+        async for items in batches:
+            yield made.message(items)
         yield made.done()
 
     return stream(messages())
