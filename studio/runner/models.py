@@ -12,9 +12,7 @@ from ..engine.llm.models import Endpoint, ModelClient, ModelSpec, Profile
 from ..engine.llm.openai_client import OpenAIClient
 from ..engine.llm.scripted import ScriptedClient
 from ..errors import ForbiddenError
-from ..store import secrets
-from ..store.database import Database
-from ..store.secrets import Vault
+from ..store.known_secrets import KnownSecrets
 from .addresses import check_address
 
 LOCAL_WINDOW = 2048
@@ -30,10 +28,8 @@ class LocalModel(Protocol):
 class Models:
     """Builds model specs and owns the clients of this process."""
 
-    def __init__(
-        self, settings: Settings, database: Database, vault: Vault, local: LocalModel
-    ) -> None:
-        self.settings, self.database, self.vault, self.local = settings, database, vault, local
+    def __init__(self, settings: Settings, secrets: KnownSecrets, local: LocalModel) -> None:
+        self.settings, self.secrets, self.local = settings, secrets, local
         self.openai = OpenAIClient()
         self._scripted = ScriptedClient()
 
@@ -84,9 +80,7 @@ class Models:
         name = model.secret
         if name is None:
             return ""
-        key = await self.database.read(
-            lambda c: secrets.reveal(c, self.vault, owner, name, model.destination)
-        )
+        key = await self.secrets.key(owner, name, model.destination)
         if key is None:
             raise ModelError(f"The key of {model.name} must be entered again", code="secret")
         return key

@@ -25,8 +25,10 @@ from ..store import effects, events
 from ..store.database import Connection, Database
 from ..store.effects import Intent, Recorded
 from ..store.events import Changes, NewRow, Row, new_row
+from ..store.known_secrets import KnownSecrets, Mask
 from ..store.sessions import Session
 from ..streaming.bus import Bus
+from .live_mask import LiveMask
 
 log = logging.getLogger("studio.runner")
 NO_CHANGES = Changes()
@@ -86,6 +88,7 @@ class Recorder:
     recorded: dict[str, Recorded]
     said: dict[tuple[int, str], int]
     limits: Limits
+    secrets: KnownSecrets
     run: int = 1
     status: str = "running"
     pause_reason: str = ""
@@ -97,6 +100,8 @@ class Recorder:
     _calls: dict[tuple[str, str], _Call] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _mask: Mask = field(default_factory=Mask)
+    _live: dict[str, LiveMask] = field(default_factory=dict)
     _words: int = 0
     _unsaved_ms: int = 0
 
@@ -114,7 +119,7 @@ class Recorder:
         place = (self.run, chat)
         n = self._counts[place] = self._counts.get(place, 0) + 1
         if n > self.said.get(place, 0):
-            self._keep(new_row(event, self.run, chat, n))
+            self._keep(self._row(event, chat, n))
             if event.kind == "message":
                 self._words = len(str(event.content or "").split())
 
@@ -124,7 +129,7 @@ class Recorder:
         self.totals.add([row])
 
     def report(self, chat: str, event: Event) -> None:
-        self._buffer.append(new_row(event, self.run, chat))
+        self._buffer.append(self._row(event, chat))
         task = asyncio.get_running_loop().create_task(self.commit())
         self._background.add(task)
         task.add_done_callback(self._reported)
@@ -135,12 +140,26 @@ class Recorder:
         if not task.cancelled() and task.exception() is not None:
             log.info("a report was not written: %s", task.exception())
 
+    def _row(self, event: Event, chat: str, n: int | None = None) -> NewRow:
+        row = new_row(event, self.run, chat, n)
+        body = self._mask.text(row.body)
+        words = row.words if row.words is None else self._mask.text(row.words)
+        return row if body is row.body else replace(row, body=body, words=words)
+
     def delta(self, event: Delta) -> None:
-        self.bus.delta(self.session.id, event)
+        if not self._mask.forms:
+            self.bus.delta(self.session.id, event)
+            return
+        live = self._live.get(event.chat)
+        if live is None or not live.continues(event):
+            live = self._live[event.chat] = LiveMask(self._mask, event)
+        if shown := live.shown(event):
+            self.bus.delta(self.session.id, shown)
 
     # -- Effects
 
     async def do(self, effect: Effect, perform: Perform) -> Outcome:
+        self._mask = await self.secrets.mask(self.session.owner)
         key = f"{self.run}:{effect.key}"
         calls_before = dict(self._calls)
         intent = self._intent(key, effect)
@@ -164,9 +183,16 @@ class Recorder:
             await self.commit(intent=intent)
         else:
             intent = await self._again(intent, known.attempt + 1, effect)
-        result = await perform(intent.attempt)
-        self._finished.append((key, orjson.dumps(result).decode()))
+        result, text = self._masked(await perform(intent.attempt))
+        self._finished.append((key, text))
         return Outcome(result, intent.attempt)
+
+    def _masked(self, result: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """An answer as the chat may see and the log may keep it: a server that says its key back,
+        or a tool that prints one, must not spread it."""
+        text = orjson.dumps(result).decode()
+        masked = self._mask.text(text)
+        return (result if masked is text else orjson.loads(masked)), masked
 
     async def _again(self, intent: Intent, attempt: int, effect: Effect) -> Intent:
         """A crash cut this effect: its turn starts again and replaces what was shown of it."""
@@ -255,7 +281,7 @@ class Recorder:
         `last` and `changes` go in together: no other commit can come between an end and its state.
         Survives being cancelled.
         """
-        rows = [new_row(event, self.run, chat) for event in last]
+        rows = [self._row(event, chat) for event in last]
         before, self.status = self.status, changes.status or self.status
         try:
             await asyncio.shield(self._commit(rows, intent, changes))

@@ -6,7 +6,7 @@ import asyncio
 import secrets as random_secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec
 
@@ -27,6 +27,7 @@ from ..errors import ConflictError, InvalidError, NotFoundError, Problem
 from ..store import closure, definitions, effects, events, sessions
 from ..store.database import Connection, Database
 from ..store.events import Changes, Row, new_row
+from ..store.known_secrets import KnownSecrets, Mask
 from ..store.secrets import Vault
 from ..store.sessions import Session
 from ..streaming.bus import Bus
@@ -94,7 +95,9 @@ class Runner:
     ) -> None:
         self.settings, self.database, self.bus, self.vault = settings, database, bus, vault
         self.local = local
-        self.models = Models(settings, database, vault, local)
+        token = [settings.token.get_secret_value()] if settings.token else []
+        self.secrets = KnownSecrets(database, vault, token)
+        self.models = Models(settings, self.secrets, local)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._closing = False
@@ -158,7 +161,9 @@ class Runner:
         session = await self.session(owner, one)
         call = await self.database.read(lambda c: effects.model_call(c, one, seq))
         snapshot = await self.database.read(lambda c: sessions.snapshot(c, one))
-        return exact_call(Builder(self.models, session.owner, snapshot), call)
+        shown = exact_call(Builder(self.models, session.owner, snapshot), call)
+        mask = await self.secrets.mask(session.owner)
+        return orjson.loads(mask.text(orjson.dumps(shown).decode()))  # type: ignore[no-any-return]
 
     # -- the verbs
 
@@ -167,6 +172,8 @@ class Runner:
         if not given.message.strip():
             raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
         seed = random_secrets.token_hex(16)
+        mask = await self.secrets.mask(owner)
+        message, name = mask.text(given.message), mask.text(given.name)
 
         def work(connection: Connection) -> tuple[str, list[Row]]:
             snapshot, found, revision = self._looked_at(
@@ -183,7 +190,7 @@ class Runner:
                     "workflow_id": given.workflow,
                     "workflow_name": workflow["name"],
                     "revision": revision,
-                    "name": given.name or _title(given.message),
+                    "name": name or _title(message),
                     "status": "queued",
                     "snapshot": orjson.dumps(snapshot).decode(),
                     "agents": orjson.dumps(cast(snapshot)).decode(),
@@ -193,7 +200,7 @@ class Runner:
                     "created_by": by,
                 },
             )
-            started = SessionStarted(workflow["name"], revision, given.message, by)
+            started = SessionStarted(workflow["name"], revision, message, by)
             return one, events.append(connection, one, 0, [new_row(started, 1)])
 
         one, _ = await self.database.write(work)
@@ -203,6 +210,7 @@ class Runner:
     async def answer(self, owner: str, by: str, one: str, given: Answer) -> Session:
         """Records a person's answer and lets the session go on. Unknown or answered: conflict."""
         await self.session(owner, one)
+        given = _masked(given, await self.secrets.mask(owner))
         received = InputReceived(
             question=given.question,
             by=by,
@@ -297,6 +305,7 @@ class Runner:
         """Gives a session that is over another message; the history is kept."""
         if not message.strip():
             raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
+        message = (await self.secrets.mask(owner)).text(message)
         session = await self.session(owner, one)
         if not session.is_over:
             raise ConflictError(f"The session is {session.status}; wait until it has ended")
@@ -410,6 +419,12 @@ class Runner:
         if self._tasks.get(one) is task:
             del self._tasks[one]
             self._workers.pop(one, None)
+
+
+def _masked(given: Answer, mask: Mask) -> Answer:
+    """A key that is pasted into a conversation must not reach its log, nor the models."""
+    said = asdict(given)
+    return Answer(**orjson.loads(mask.text(orjson.dumps(said).decode())))
 
 
 def _title(message: str) -> str:

@@ -105,6 +105,7 @@ class Worker:
                 said=events.said(connection, session.id),
                 limits=Limits(**session.limits),
                 pace=session.pace,
+                secrets=self.models.secrets,
             )
             return recorder, rows
 

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from ..errors import ConflictError, NotFoundError
+from .database import Statement
 from .tables import now
 
 
@@ -41,13 +42,13 @@ class Intent:
 
 
 _LOAD = text("SELECT key, kind, attempt, request_hash, result FROM effect WHERE session_id = :id")
-_BEGIN = text(
+_BEGIN = Statement(
     "INSERT INTO effect (session_id, key, kind, run, turn, agent, state, attempt, request_hash,"
     " request, base, shared, messages, at) VALUES (:session_id, :key, :kind, :run, :turn, :agent,"
     " 'intent', :attempt, :request_hash, :request, :base, :shared, :messages, :at)"
     " ON CONFLICT (session_id, key) DO UPDATE SET attempt = excluded.attempt, at = excluded.at"
 )
-_FINISH = text(
+_FINISH = Statement(
     "UPDATE effect SET state = 'done', result = :result, at = :at"
     " WHERE session_id = :session_id AND key = :key AND state = 'intent'"
 )
@@ -63,8 +64,8 @@ def load(connection: Connection, session_id: str) -> dict[str, Recorded]:
 
 
 def begin(connection: Connection, session_id: str, intent: Intent) -> None:
-    connection.execute(
-        _BEGIN,
+    _BEGIN(
+        connection,
         {
             "session_id": session_id,
             "key": intent.key,
@@ -85,9 +86,8 @@ def begin(connection: Connection, session_id: str, intent: Intent) -> None:
 
 def finish(connection: Connection, session_id: str, key: str, result: str) -> None:
     """Records an answer. Raises ConflictError when there is one already."""
-    done = connection.execute(
-        _FINISH, {"session_id": session_id, "key": key, "result": result, "at": now()}
-    )
+    values = {"session_id": session_id, "key": key, "result": result, "at": now()}
+    done = _FINISH(connection, values)
     if not done.rowcount:
         raise ConflictError("This was answered before")
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from ..engine.events import Event, as_row
 from ..errors import ConflictError
+from .database import Statement
 from .tables import now
 
 NANO = 1_000_000_000
@@ -90,7 +91,7 @@ def new_row(event: Event, run: int, chat: str = "", n: int | None = None) -> New
     return NewRow(kind, run, chat, n, effect, body)
 
 
-_RESERVE = text(
+_RESERVE = Statement(
     "UPDATE session SET last_seq = last_seq + :count, turns = turns + :turns,"
     " prompt_tokens = prompt_tokens + :prompt, completion_tokens = completion_tokens + :written,"
     " cost_nano = cost_nano + :cost, active_ms = active_ms + :active, updated_at = :at,"
@@ -98,7 +99,7 @@ _RESERVE = text(
     " run = COALESCE(:run, run), epoch = epoch + :step"
     " WHERE id = :id AND epoch = :epoch RETURNING last_seq"
 )
-_INSERT = text(
+_INSERT = Statement(
     "INSERT INTO event (session_id, seq, kind, run, chat, n, effect, words, body)"
     " VALUES (:session_id, :seq, :kind, :run, :chat, :n, :effect, :words, :body)"
 )
@@ -112,8 +113,8 @@ def append(
     changes: Changes = Changes(),
 ) -> list[Row]:
     """Appends rows and changes the session. Raises FencedError when the epoch has moved on."""
-    last = connection.execute(
-        _RESERVE,
+    last = _RESERVE(
+        connection,
         {
             "count": len(rows),
             "turns": sum(r.turns for r in rows),
@@ -135,8 +136,8 @@ def append(
     if not rows:
         return []
     first = int(last) - len(rows) + 1
-    connection.execute(
-        _INSERT,
+    _INSERT(
+        connection,
         [
             {
                 "session_id": session_id,

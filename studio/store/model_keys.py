@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, update
 
 from ..definitions.models import ModelDefinition, ModelInput
+from ..errors import NotFoundError
 from . import definitions, secrets
 from .definitions import Stored
 from .secrets import Vault
-from .tables import definition, revision, scope, secret
+from .tables import definition, revision
 
 NEEDS_KEY = frozenset({"openai", "anthropic", "gemini", "openrouter", "groq", "mistral", "azure"})
 
@@ -60,9 +62,8 @@ def replace(
     if given.api_key is not None:
         _keep(connection, vault, owner, model, given.api_key.get_secret_value(), one)
     elif current.secret and (sent or current.destination != model.destination):
-        connection.execute(
-            delete(secret).where(scope(secret, owner), secret.c.name == current.secret)
-        )
+        with suppress(NotFoundError):
+            secrets.remove(connection, vault, owner, current.secret)
     return stored
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ..errors import NotFoundError, SettingsError
+from .database import after_commit
 from .tables import new_id, now, scope, secret
 
 KEY_FILE = "secret.key"
@@ -21,12 +22,17 @@ class Vault:
     """Encrypts and decrypts. Owner and name are part of what is encrypted: no row swapping."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self.changes = 0
         try:
             self._fernet = MultiFernet([Fernet(k) for k in keys])
         except ValueError:
             raise SettingsError(
                 "The secret key is not a Fernet key: 32 bytes in URL-safe base64"
             ) from None
+
+    def changed(self) -> None:
+        """Said after the commit of a change: what was read before it is old."""
+        self.changes += 1
 
     def seal(self, owner: str, name: str, value: str) -> str:
         return self._fernet.encrypt(orjson.dumps([owner, name, value])).decode()
@@ -75,6 +81,7 @@ def put(
     model_id: str | None = None,
 ) -> None:
     """Stores or replaces a secret; a model's key is bound to scheme, host and port."""
+    after_commit(connection, vault.changed)
     at = now()
     row = {
         "ciphertext": vault.seal(owner, name, value),
@@ -119,14 +126,25 @@ def _info(row: object) -> SecretInfo:
     return SecretInfo(**{k: row[k] for k in ("name", "hint", "destination", "updated_at")})  # type: ignore[index]
 
 
-def remove(connection: Connection, owner: str, name: str) -> None:
+def remove(connection: Connection, vault: Vault, owner: str, name: str) -> None:
+    after_commit(connection, vault.changed)
     gone = connection.execute(delete(secret).where(scope(secret, owner), secret.c.name == name))
     if not gone.rowcount:
         raise NotFoundError("There is no such secret")
 
 
-def values(connection: Connection, vault: Vault, owner: str) -> list[str]:
-    """All readable values: what must be masked wherever it would appear."""
-    query = select(secret.c.name, secret.c.ciphertext).where(scope(secret, owner))
-    opened = (vault.open(owner, name, sealed) for name, sealed in connection.execute(query))
-    return [value for value in opened if value]
+@dataclass(frozen=True, slots=True)
+class OpenSecret:
+    value: str = field(repr=False)
+    destination: str
+
+
+def opened(connection: Connection, vault: Vault, owner: str) -> dict[str, OpenSecret]:
+    """All readable secrets by name: for model calls, and to be masked elsewhere."""
+    query = select(secret.c.name, secret.c.ciphertext, secret.c.destination)
+    found = {}
+    for name, sealed, destination in connection.execute(query.where(scope(secret, owner))):
+        value = vault.open(owner, name, sealed)
+        if value is not None:
+            found[str(name)] = OpenSecret(value, str(destination))
+    return found

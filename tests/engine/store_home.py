@@ -19,6 +19,7 @@ from studio.runner.runner import Runner
 from studio.store import definitions, effects, events, secrets, sessions
 from studio.store.database import Database
 from studio.store.events import Changes
+from studio.store.known_secrets import KnownSecrets
 from studio.store.secrets import Vault
 from studio.store.tables import OWNER
 from studio.streaming.bus import Bus
@@ -33,6 +34,7 @@ class StoreHome:
         self.settings = Settings(home=folder, sqlite_synchronous="normal")
         self.vault = Vault(secrets.load_keys(folder, None, None))
         self.database = Database(self.settings.database, "normal")
+        self.known = KnownSecrets(self.database, self.vault)
         self.local = BuiltInModel(folder)
 
     def close(self) -> None:
@@ -73,6 +75,7 @@ class StoreHome:
                 database=self.database, bus=bus, session=session, epoch=session.epoch + 1,
                 recorded=effects.load(connection, session_id),
                 said=events.said(connection, session_id), limits=Limits(),
+                secrets=self.known,
             )  # fmt: skip
 
         return self.database.write_now(work)
@@ -80,7 +83,7 @@ class StoreHome:
     def live(self, session_id: str, recorder: Any, context_effects: Any = None) -> LiveChat:
         """The chat of a session, built from its snapshot as a worker does."""
         snapshot = self.database.read_now(lambda c: sessions.snapshot(c, session_id))
-        models = Models(self.settings, self.database, self.vault, self.local)
+        models = Models(self.settings, self.known, self.local)
         context = RunContext(
             sink=recorder, effects=context_effects or recorder, random=random.Random(SEED),
             seed=SEED,

@@ -44,5 +44,5 @@ async def put(studio: Studio, me: Me, given: NewSecret) -> Response:
 
 @router.delete("/{name}", status_code=204)
 async def remove(studio: Studio, me: Me, name: str) -> Response:
-    await studio.database.write(lambda c: secrets.remove(c, me.owner, name))
+    await studio.database.write(lambda c: secrets.remove(c, studio.vault, me.owner, name))
     return Response(status_code=204)
