@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import signal
 import socket
@@ -30,6 +31,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        _tune_collector()
         if self.started:
             for line in self._said:
                 typer.echo(line)
@@ -63,6 +65,16 @@ def run_server(
         # uvicorn raises the signal again at its end: that must pass our own cleaning up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, said, open_browser=open_browser).run(sockets=[listening])
+
+
+def _tune_collector() -> None:
+    """What is loaded now stays: the collector need not walk through it again and again.
+
+    Measured with 100 sessions: a third of the CPU of a turn went into collecting young objects.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def _listen(settings: Settings) -> socket.socket:

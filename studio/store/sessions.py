@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, or_, select, up
 from ..errors import NotFoundError
 from .definitions import Page, before, contains, page
 from .events import NANO, latest
-from .tables import event, new_id, now, scope, session
+from .tables import event, new_id, now, scope, session, session_snapshot
 
 ACTIVE = ("queued", "running", "waiting", "paused")
 TERMINAL = ("finished", "failed", "stopped")
@@ -85,13 +85,15 @@ class Session:
         }
 
 
-_COLUMNS = [c for c in session.c if c.name not in ("snapshot", "created_by")]
+_COLUMNS = [c for c in session.c if c.name not in ("created_by",)]
 
 
 def create(connection: Connection, owner: str, values: dict[str, Any]) -> str:
     at, one = now(), new_id()
     row = {"id": one, "owner_id": owner, "created_at": at, "updated_at": at, **values}
+    body = row.pop("snapshot")
     connection.execute(insert(session).values(row))
+    connection.execute(insert(session_snapshot).values(session_id=one, body=body))
     return one
 
 
@@ -107,7 +109,8 @@ def get(connection: Connection, owner: str | None, one: str) -> Session:
 
 
 def snapshot(connection: Connection, one: str) -> dict[str, Any]:
-    text = connection.execute(select(session.c.snapshot).where(session.c.id == one)).scalar()
+    query = select(session_snapshot.c.body).where(session_snapshot.c.session_id == one)
+    text = connection.execute(query).scalar()
     if text is None:
         raise NotFoundError("There is no such session")
     return orjson.loads(text)  # type: ignore[no-any-return]

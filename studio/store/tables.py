@@ -116,7 +116,6 @@ class SessionRow(SQLModel, table=True):
     status: str
     reason: str = ""
     run: int = 1
-    snapshot: str = Field(sa_type=Text)
     agents: str = Field(default="[]", sa_type=Text)
     seed: str
     limits: str = Field(default="{}", sa_type=Text)
@@ -133,6 +132,14 @@ class SessionRow(SQLModel, table=True):
     created_by: str
     created_at: str
     updated_at: str
+
+
+class SnapshotRow(SQLModel, table=True):
+    """The frozen workflow of a session, apart from the row that is written at every turn."""
+
+    __tablename__ = "session_snapshot"
+    session_id: str = Field(primary_key=True, foreign_key="session.id", ondelete="CASCADE")
+    body: str = Field(sa_type=Text)
 
 
 class EventRow(SQLModel, table=True):
@@ -187,6 +194,24 @@ class LoginRow(SQLModel, table=True):
     owner_id: str
     created_at: str
     expires_at: str
+    browser: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    last_used_at: str | None = None
+
+
+class ApiTokenRow(SQLModel, table=True):
+    """A token for programs; only a hash and its end are kept. `scope` is read or write."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("ix_api_token_hash", "token_hash", unique=True),)
+    id: str = Field(primary_key=True)
+    owner_id: str
+    name: str
+    token_hash: str
+    hint: str
+    scope: str
+    created_at: str
+    expires_at: str | None = None
+    last_used_at: str | None = None
 
 
 class SettingRow(SQLModel, table=True):
@@ -205,5 +230,7 @@ secret = SQLModel.metadata.tables["secret"]
 session = SQLModel.metadata.tables["session"]
 event = SQLModel.metadata.tables["event"]
 effect = SQLModel.metadata.tables["effect"]
+session_snapshot = SQLModel.metadata.tables["session_snapshot"]
+api_token = SQLModel.metadata.tables["api_token"]
 login = SQLModel.metadata.tables["login"]
 setting = SQLModel.metadata.tables["setting"]
