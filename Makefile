@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# make bench VS=1 measures AutoGen Studio beside ours; it gets an environment of its own (777 MB)
+VS ?=
+BESIDE := .cache/autogenstudio/bin/autogenstudio
 
-.PHONY: run test lint clean
+.PHONY: run test lint bench clean
 
 run: .venv/run.stamp
 	@$(BIN)/studio model pull || echo "The built-in model is not here yet; the first page offers it again."
@@ -16,6 +19,13 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: .venv/test.stamp $(if $(VS),$(BESIDE))
+	$(BIN)/python -m tests.benchmarks $(if $(VS),--beside $(BESIDE)) $(ARGS)
+
+$(BESIDE):
+	$(PYTHON) -m venv .cache/autogenstudio
+	.cache/autogenstudio/bin/python -m pip install --quiet autogenstudio==0.4.2.2
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
