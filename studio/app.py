@@ -14,7 +14,7 @@ from .assets import asset_dir
 from .config import Settings
 from .runner.local_model import BuiltInModel
 from .runner.runner import Runner
-from .store import logins, secrets
+from .store import secrets
 from .store.catalog import Catalog
 from .store.database import Database
 from .store.samples import install_samples
@@ -22,24 +22,27 @@ from .store.secrets import Vault
 from .store.tables import OWNER
 from .streaming.bus import Bus
 from .web import errors
-from .web.api import agents, models, sessions, skills, system, workflows
+from .web.api import agents, models, sessions, skills, system, tokens, workflows
 from .web.api import secrets as secrets_api
+from .web.credentials import Credentials
 from .web.dependencies import Services
+from .web.login_limit import LoginLimit
 from .web.pages import agents as agent_pages
-from .web.pages import home
+from .web.pages import home, login
 from .web.pages import models as model_pages
 from .web.pages import sessions as session_pages
+from .web.pages import settings as settings_pages
 from .web.pages import skills as skill_pages
 from .web.pages import workflows as workflow_pages
-from .web.security import BodyLimit, Credentials, HostGuard, OriginGuard, SecurityHeaders
+from .web.security import BodyLimit, HostGuard, OriginGuard, SecurityHeaders
 
 API_ROUTERS = (
     models.router, skills.router, agents.router, workflows.router, sessions.router,
-    secrets_api.router, system.router,
+    secrets_api.router, tokens.router, system.router,
 )  # fmt: skip
 PAGE_ROUTERS = (
-    home.router, session_pages.router, workflow_pages.router, agent_pages.router,
-    model_pages.router, skill_pages.router,
+    home.router, login.router, settings_pages.router, session_pages.router,
+    workflow_pages.router, agent_pages.router, model_pages.router, skill_pages.router,
 )  # fmt: skip
 
 
@@ -61,6 +64,7 @@ def make_services(settings: Settings) -> Services:
         catalog=Catalog(database, vault),
         local=local,
         login_token=random_secrets.token_urlsafe(24),
+        login_limit=LoginLimit(),
     )
 
 
@@ -97,17 +101,14 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
 def _guard(app: FastAPI, services: Services, local_token: str | None) -> None:
     """Middleware, innermost first."""
     settings = services.settings
-    tokens = {}
+    known = {}
     if settings.token is not None:
-        tokens[settings.token.get_secret_value()] = "STUDIO_TOKEN"
+        known[settings.token.get_secret_value()] = "STUDIO_TOKEN"
     if local_token:
-        tokens[local_token] = "command line"
-
-    async def find_login(cookie: str) -> str | None:
-        return await services.database.read(lambda c: logins.owner_of(c, cookie))
+        known[local_token] = "command line"
 
     app.add_middleware(BodyLimit)
-    app.add_middleware(Credentials, tokens=tokens, find_login=find_login)
+    app.add_middleware(Credentials, database=services.database, tokens=known)
     app.add_middleware(OriginGuard)
     app.add_middleware(HostGuard, settings=settings)
     app.add_middleware(SecurityHeaders)

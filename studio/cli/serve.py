@@ -56,6 +56,7 @@ def run_server(
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whoever asks could say that it is somebody else
             date_header=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
             lifespan="on",

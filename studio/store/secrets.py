@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -68,6 +68,7 @@ class SecretInfo:
     hint: str
     destination: str
     updated_at: str
+    readable: bool = True
 
 
 def put(
@@ -117,9 +118,13 @@ def info(connection: Connection, owner: str, name: str) -> SecretInfo | None:
     return _info(row) if row else None
 
 
-def infos(connection: Connection, owner: str) -> list[SecretInfo]:
+def infos(connection: Connection, vault: Vault, owner: str) -> list[SecretInfo]:
+    """All secrets by name; one that the key of this machine cannot open must be entered again."""
     query = select(secret).where(scope(secret, owner)).order_by(secret.c.name)
-    return [_info(r) for r in connection.execute(query).mappings()]
+    return [
+        replace(_info(row), readable=vault.open(owner, row["name"], row["ciphertext"]) is not None)
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def _info(row: object) -> SecretInfo:

@@ -17,7 +17,11 @@ OWNER = "owner"  # the one owner until users come
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at_time(datetime.now(UTC))
+
+
+def at_time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:

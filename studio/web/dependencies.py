@@ -20,7 +20,8 @@ from ..store.catalog import Catalog
 from ..store.database import Database
 from ..store.secrets import Vault
 from ..streaming.bus import Bus
-from .security import Principal
+from .credentials import Principal
+from .login_limit import LoginLimit
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Services:
     catalog: Catalog
     local: BuiltInModel
     login_token: str
+    login_limit: LoginLimit
 
 
 def _services(request: Request) -> Services:

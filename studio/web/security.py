@@ -5,22 +5,15 @@ Order from outside in: security headers, host, origin, credentials, size of the 
 
 from __future__ import annotations
 
-import hmac
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..config import Settings
-from ..store.tables import OWNER
 
-COOKIE = "studio_session"
-PUBLIC = ("/login", "/api/health")
 PUBLIC_PREFIX = "/static/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 4 * 1024 * 1024
@@ -35,15 +28,6 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who makes a request: whose things it may touch, and the name that events carry."""
-
-    owner: str
-    by: str
-    via: str
 
 
 async def refuse(
@@ -150,65 +134,6 @@ def _same_origin(origin: str, host: str) -> bool:
         return urlsplit(origin).netloc.lower() == host.lower() and bool(host)
     except ValueError:
         return False
-
-
-FindLogin = Callable[[str], Awaitable[str | None]]
-
-
-class Credentials:
-    """Nothing but login, health and static files answers without a token or a session cookie."""
-
-    def __init__(self, app: ASGIApp, tokens: dict[str, str], find_login: FindLogin) -> None:
-        """`tokens` maps bearer tokens to the name that events carry."""
-        self.app, self.tokens, self.find_login = app, tokens, find_login
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        principal = await self._principal(Headers(scope=scope))
-        scope.setdefault("state", {})["principal"] = principal
-        path = scope["path"]
-        if principal is not None or path in PUBLIC or path.startswith(PUBLIC_PREFIX):
-            await self.app(scope, receive, send)
-        elif path.startswith("/api/"):
-            await refuse(
-                send, 401, "Not logged in", "Send a bearer token, or log in",
-                {"www-authenticate": "Bearer"},
-            )  # fmt: skip
-        else:
-            await self._to_login(scope, send)
-
-    async def _principal(self, headers: Headers) -> Principal | None:
-        authorization = headers.get("authorization")
-        if authorization is not None:
-            kind, _, token = authorization.partition(" ")
-            if kind.lower() != "bearer":
-                return None
-            given = token.strip().encode()
-            for known, name in self.tokens.items():
-                if hmac.compare_digest(given, known.encode()):
-                    return Principal(OWNER, name, "token")
-            return None
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-        if not cookie:
-            return None
-        owner = await self.find_login(cookie)
-        return Principal(owner, "you", "cookie") if owner is not None else None
-
-    @staticmethod
-    async def _to_login(scope: Scope, send: Send) -> None:
-        target = "/login"
-        if scope["method"] == "GET" and scope["path"] != "/":
-            target += f"?next={quote(scope['path'])}"
-        headers = [(b"location", target.encode()), (b"content-length", b"0")]
-        if (b"hx-request", b"true") in scope["headers"]:
-            headers.append((b"hx-redirect", target.encode()))
-        await send({"type": "http.response.start", "status": 303, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
 
 
 class BodyLimit:

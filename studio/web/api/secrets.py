@@ -31,7 +31,7 @@ class NewSecret(Strict):
 
 @router.get("")
 async def listing(studio: Studio, me: Me) -> Response:
-    found = await studio.database.read(lambda c: secrets.infos(c, me.owner))
+    found = await studio.database.read(lambda c: secrets.infos(c, studio.vault, me.owner))
     return json_response({"items": [asdict(s) for s in found], "next": None})
 
 

@@ -10,9 +10,9 @@ from ...errors import InvalidError
 from ...runner.build import role
 from ...runner.preview import preview as preview_of
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Services, Studio
 from ..forms import FormState, part, texts, unflatten, words
-from ..security import Principal
 from ..templating import render
 from .nouns import NounPages, noun_pages, sent
 

@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse
 
 from ...store import sessions
 from ...store.sessions import Session
+from ..credentials import Principal
 from ..dependencies import Services
-from ..security import Principal
 from ..templating import page
 
 RECENT = 5
@@ -64,6 +64,7 @@ _TOASTS = {
     "created": ("Created.", ""),
     "unchanged": ("Nothing had changed.", "No revision was made."),
     "deleted": ("Deleted.", ""),
+    "revoked": ("Revoked.", "It is refused from now on."),
     "restored": ("Restored.", ""),
     "discarded": ("The draft is gone.", "The last revision is back."),
     "copied": ("Copied.", "Change what should differ, then save."),

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from ...config import environment_keys
 from ...definitions.gallery import EXAMPLES, SCRIPTED, SCRIPTED_TASK
 from ...definitions.models import PRESETS
 from ...errors import NotFoundError, StudioError
 from ...runner.runner import Start
-from ...store import events, logins, sessions, settings
+from ...store import events, sessions, settings
 from ...store.samples import sample_ids
 from ...store.sessions import Session
-from ...store.tables import OWNER
+from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
-from ..security import COOKIE, Principal
 from ..session_view import SessionView
-from ..templating import page
 from .common import go, show
 from .session_parts import Parts
 from .teams import cards
@@ -153,63 +149,6 @@ async def start(
     except StudioError:
         return go(f"/workflows/{workflow}/start")
     return go(f"/sessions/{session.id}")
-
-
-# -- logging in and out
-
-
-@router.get("/login")
-async def login_form(
-    request: Request,
-    studio: Studio,
-    token: str = "",
-    next: str = "/",  # noqa: A002
-) -> Response:
-    if token:
-        return await _login(request, studio, token, next)
-    return page(request, "login.html", {"wrong": "", "next": next})
-
-
-@router.post("/login")
-async def login(
-    request: Request,
-    studio: Studio,
-    token: Annotated[str, Form(max_length=500)] = "",
-    next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002
-) -> Response:
-    return await _login(request, studio, token, next)
-
-
-async def _login(request: Request, studio: Services, token: str, target: str) -> Response:
-    """Exchanges the token for a cookie that the server can revoke."""
-    known = [studio.login_token]
-    if studio.settings.token is not None:
-        known.append(studio.settings.token.get_secret_value())
-    if not any(hmac.compare_digest(token.strip().encode(), k.encode()) for k in known):
-        wrong = "This token is not right. It changes whenever the studio is started."
-        return page(request, "login.html", {"wrong": wrong, "next": target}, 401)
-    cookie = await studio.database.write(lambda c: logins.create(c, OWNER))
-    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
-    response = RedirectResponse(target if is_path else "/", 303)
-    response.set_cookie(
-        COOKIE,
-        cookie,
-        max_age=int(logins.LIFETIME.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=studio.settings.public_url.startswith("https://"),
-        path="/",
-    )
-    return response
-
-
-@router.post("/logout")
-async def logout(request: Request, studio: Studio) -> Response:
-    cookie = request.cookies.get(COOKIE, "")
-    await studio.database.write(lambda c: logins.remove(c, cookie))
-    response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, path="/")
-    return response
 
 
 # -- for scripts of the page

@@ -17,9 +17,9 @@ from ...runner.found import search_this_computer
 from ...runner.probe import probe
 from ...store import model_keys
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
 from ..forms import FormState, texts, words
-from ..security import Principal
 from ..templating import render
 from .common import go
 from .nouns import NounPages, copy_name, noun_pages

@@ -15,9 +15,9 @@ from ...definitions.references import AnyDefinition, Noun
 from ...errors import InUseError, InvalidError, Problem, StaleError
 from ...store import definitions
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
 from ..forms import KEEP, FormState, carried, flatten, unflatten
-from ..security import Principal
 from .common import go, show
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]

@@ -8,9 +8,9 @@ from fastapi import Form, Response
 
 from ...definitions.skills import read_source
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Services
 from ..forms import FormState, texts
-from ..security import Principal
 from ..templating import render
 from .nouns import NounPages, noun_pages
 

@@ -11,9 +11,9 @@ from ...definitions.references import Noun
 from ...runner.build import cast
 from ...store import closure
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Services
 from ..formats import KIND_WORDS, SELECTION_WORDS
-from ..security import Principal
 
 
 @dataclass(frozen=True, slots=True)

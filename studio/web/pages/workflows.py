@@ -11,9 +11,9 @@ from ...errors import InvalidError
 from ...runner.build import HUES
 from ...runner.runner import Start
 from ...store.definitions import Stored
+from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
 from ..forms import KEEP, FormState, flatten, part, texts
-from ..security import Principal
 from ..templating import render
 from .common import go, show
 from .nouns import NounPages, noun_pages, sent
