@@ -284,7 +284,7 @@ on("change", "#team[name=workflow]", (_, select) => {
 // ---- the command palette and the keyboard
 
 const PLACES = [["Home", "/"], ["Sessions", "/sessions"], ["Workflows", "/workflows"], ["Agents", "/agents"],
-  ["Models", "/models"], ["Skills", "/skills"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
+  ["Models", "/models"], ["Skills", "/skills"], ["Settings", "/settings"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
   ["Add a model", "/models/new"], ["New skill", "/skills/new"], ["What should your agents talk on?", "/welcome"]];
 const ACTIONS = { "Switch theme": () => $(".switch-theme").click(), "Keyboard shortcuts": () => $("#shortcuts").showModal(),
   "Log out": () => $("form[action='/logout']").requestSubmit() };

@@ -76,6 +76,7 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if settings.gallery:
             await install_samples(services.catalog, OWNER)
+        await services.runner.secrets.mask(OWNER)  # known from now on to the log as well
         await services.runner.recover()
         yield
         await services.runner.close()
@@ -111,4 +112,4 @@ def _guard(app: FastAPI, services: Services, local_token: str | None) -> None:
     app.add_middleware(Credentials, database=services.database, tokens=known)
     app.add_middleware(OriginGuard)
     app.add_middleware(HostGuard, settings=settings)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, failed=errors.unexpected)

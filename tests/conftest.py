@@ -29,6 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "test-token-of-more-than-32-characters-0"
 
 
+Launch = Callable[..., "StudioProcess"]
+
+
 class InProcess(Api):
     """A studio in a thread of this process; `app` is its application."""
 
@@ -43,7 +46,9 @@ def serving(home: Path, **settings: Any) -> Iterator[InProcess]:
     given = {"home": home, "token": TOKEN, "gallery": False, **settings}
     app = create_app(load_settings(**given), "token-of-the-command-line")
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="studio", daemon=True

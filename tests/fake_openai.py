@@ -8,6 +8,7 @@ see in a transcript whether an answer was shown twice.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 from collections.abc import Awaitable, Callable
@@ -211,6 +212,17 @@ async def _unauthorized(request: web.Request, endpoint: Endpoint) -> web.StreamR
     return web.json_response({"error": {"message": f"bad key: {said}"}}, status=401)
 
 
+async def _echo(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
+    """Says the key that it was sent back in its reply, three letters at a time."""
+    response = await _streaming(request)
+    key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    said = f"It is {key}, or {base64.b64encode(key.encode()).decode()}, and that was it."
+    for start in range(0, len(said), 3):
+        await _send(response, _delta(said[start : start + 3]))
+        await asyncio.sleep(0.01)
+    return await _end(response)
+
+
 async def _huge(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     response = await _streaming(request)
     piece = _delta("x" * 100_000)
@@ -232,6 +244,7 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "html": _html,
     "empty": _empty,
     "unauthorized": _unauthorized,
+    "echo": _echo,
     "huge": _huge,
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import secrets
 import signal
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -49,11 +51,13 @@ def run_server(
         address = _address(settings, listening.getsockname()[1])
         local_token = secrets.token_urlsafe(32)
         app = create_app(settings, local_token)
+        _log_without_secrets(app.state.services.runner.secrets.mask_now)
         login = f"{address}/login?token={app.state.services.login_token}"
         said = [f"Roundtable Studio keeps its data in {settings.home}", f"Open {login}"]
         config = uvicorn.Config(
             app,
             log_level="warning",
+            log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,  # whoever asks could say that it is somebody else
@@ -66,6 +70,23 @@ def run_server(
         # uvicorn raises the signal again at its end: that must pass our own cleaning up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, said, open_browser=open_browser).run(sockets=[listening])
+
+
+class _Masked(logging.Formatter):
+    """Nothing that is known to be secret reaches the log, tracebacks included."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._mask(super().format(record))
+
+
+def _log_without_secrets(mask: Callable[[str], str]) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Masked(mask))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def _tune_collector() -> None:

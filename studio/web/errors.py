@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -44,7 +45,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(UnicodeEncodeError, _unwritable)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem(
@@ -65,12 +65,19 @@ def problem(
 def _answer(
     request: Request, status: int, title: str, detail: str, errors: list[Problem], **extra: Any
 ) -> Response:
+    detail, errors = _masked(request, detail, errors)
     is_script = request.headers.get("hx-request") == "true"
     if is_script or request.url.path.startswith("/api/"):
         return problem(status, title, detail, errors, **extra)
     return page(
         request, "errors/error.html", {"title": title, "detail": detail, "status": status}, status
     )
+
+
+def _masked(request: Request, detail: str, errors: list[Problem]) -> tuple[str, list[Problem]]:
+    """What is told of an error may hold what a client, a model or a file said: no secret in it."""
+    mask = request.app.state.services.runner.secrets.mask_now
+    return mask(detail), [replace(p, msg=mask(p.msg)) for p in errors]
 
 
 async def _studio_error(request: Request, error: Exception) -> Response:
@@ -140,7 +147,7 @@ async def _unwritable(request: Request, error: Exception) -> Response:
     return await _studio_error(request, InvalidError([found]))
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
     log.exception("unexpected error at %s", request.url.path, exc_info=error)
     return _answer(
         request, 500, "The studio failed", "This is a fault of ours; it has been logged.", []

@@ -6,10 +6,13 @@ Order from outside in: security headers, host, origin, credentials, size of the 
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..config import Settings
@@ -47,12 +50,24 @@ async def refuse(
     await send({"type": "http.response.body", "body": body})
 
 
+Failed = Callable[[Request, Exception], Awaitable[Response]]
+
+
 class SecurityHeaders:
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    """Puts the headers on every answer, also on the one to a failure of ours."""
+
+    def __init__(self, app: ASGIApp, failed: Failed) -> None:
+        self.app, self.failed = app, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        has_begun = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -61,7 +76,13 @@ class SecurityHeaders:
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+        try:
+            await self.app(scope, receive, with_headers)
+        except Exception as error:
+            if has_begun:  # too late to say anything else: the connection is cut
+                raise
+            response = await self.failed(Request(scope), error)
+            await response(scope, receive, with_headers)
 
 
 class HostGuard:

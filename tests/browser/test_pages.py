@@ -63,7 +63,7 @@ PATHS = [
     "/workflows/{group}/start", "/workflows/{group}/revisions", "/workflows/{group}/yaml",
     "/agents", "/agents?q=nothing", "/agents/new", "/agents/{agent}", "/models", "/models/new",
     "/models/new?provider=scripted", "/models/{model}", "/models/{broken}", "/skills",
-    "/skills/new", "/skills/{skill}", "/no/such/page",
+    "/skills/new", "/skills/{skill}", "/settings", "/no/such/page",
 ]  # fmt: skip
 
 

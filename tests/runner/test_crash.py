@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +17,8 @@ import httpx2
 import pytest
 
 from ..builders import Json, check_log, contents, let_pass, until
-from ..conftest import StudioProcess
+from ..conftest import Launch, StudioProcess
 from ..fake_openai import USAGE, Endpoint, FakeOpenAI
-
-Launch = Callable[..., StudioProcess]
 
 
 def _check_files(home: Path) -> None:

@@ -6,16 +6,13 @@ import json
 import stat
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
-from ..conftest import ROOT, StudioProcess, clean_environment, serve_command
-
-Launch = Callable[..., StudioProcess]
+from ..conftest import ROOT, Launch, clean_environment, serve_command
 
 
 def _refused(home: Path, *arguments: str, token: str | None = None, **env: str) -> str:
