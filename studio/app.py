@@ -21,7 +21,7 @@ from .store.samples import install_samples
 from .store.secrets import Vault
 from .store.tables import OWNER
 from .streaming.bus import Bus
-from .web import errors
+from .web import errors, openapi
 from .web.api import agents, models, sessions, skills, system, tokens, workflows
 from .web.api import secrets as secrets_api
 from .web.credentials import Credentials
@@ -94,6 +94,7 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
     for router in (*API_ROUTERS, *PAGE_ROUTERS):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=asset_dir("static")), name="static")
+    openapi.describe(app)
     errors.install(app)
     _guard(app, services, local_token)
     return app
