@@ -22,7 +22,17 @@ from .store.secrets import Vault
 from .store.tables import OWNER
 from .streaming.bus import Bus
 from .web import errors, openapi
-from .web.api import agents, models, sessions, skills, system, tokens, workflows
+from .web.api import (
+    agents,
+    bundles,
+    models,
+    sessions,
+    skills,
+    system,
+    tokens,
+    transcripts,
+    workflows,
+)
 from .web.api import secrets as secrets_api
 from .web.credentials import Credentials
 from .web.dependencies import Services
@@ -38,7 +48,7 @@ from .web.security import BodyLimit, HostGuard, OriginGuard, SecurityHeaders
 
 API_ROUTERS = (
     models.router, skills.router, agents.router, workflows.router, sessions.router,
-    secrets_api.router, tokens.router, system.router,
+    transcripts.router, secrets_api.router, tokens.router, bundles.router, system.router,
 )  # fmt: skip
 PAGE_ROUTERS = (
     home.router, login.router, settings_pages.router, session_pages.router,

@@ -37,7 +37,8 @@ Name = Annotated[str, AfterValidator(_named)]
 AgentName = Annotated[str, AfterValidator(_named), AfterValidator(_one_word)]
 Line = Annotated[str, StringConstraints(max_length=1_000)]
 Text = Annotated[str, StringConstraints(max_length=100_000)]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+# an id, or in a bundle "workflows/" and a name
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 
 class Strict(BaseModel):

@@ -262,6 +262,12 @@ def by_name(connection: Connection, owner: str, noun: Noun, name: str) -> Stored
     return _stored(row) if row else None
 
 
+def owned(connection: Connection, owner: str, noun: Noun, name: str) -> Stored | None:
+    """A person's own definition of that name, samples left out."""
+    found = by_name(connection, owner, noun, name)
+    return found if found is not None and found.origin == "" else None
+
+
 # -- shared with other stores
 
 

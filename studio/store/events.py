@@ -168,6 +168,9 @@ _LAST = text(
     "SELECT seq, kind, body FROM event WHERE session_id = :id AND kind = :kind"
     " ORDER BY seq DESC LIMIT :limit"
 )
+_OF_KIND = text(
+    "SELECT seq, kind, body FROM event WHERE session_id = :id AND kind = :kind ORDER BY seq"
+)
 _COUNTS = text(
     "SELECT run, chat, MAX(n) FROM event WHERE session_id = :id AND n IS NOT NULL"
     " GROUP BY run, chat"
@@ -185,6 +188,12 @@ def after(connection: Connection, session_id: str, seq: int, limit: int = 1000) 
 def latest(connection: Connection, session_id: str, kind: str, limit: int = 1) -> list[Row]:
     """The last rows of a kind, newest first."""
     found = connection.execute(_LAST, {"id": session_id, "kind": kind, "limit": limit})
+    return [Row(seq, kind, _numbered(seq, body)) for seq, kind, body in found]
+
+
+def of_kind(connection: Connection, session_id: str, kind: str) -> list[Row]:
+    """All rows of a kind, oldest first."""
+    found = connection.execute(_OF_KIND, {"id": session_id, "kind": kind})
     return [Row(seq, kind, _numbered(seq, body)) for seq, kind, body in found]
 
 

@@ -20,3 +20,14 @@ def set_setting(connection: Connection, owner: str, name: str, value: Any) -> No
     connection.execute(delete(setting).where(scope(setting, owner), setting.c.name == name))
     row = {"owner_id": owner, "name": name, "value": orjson.dumps(value).decode()}
     connection.execute(insert(setting).values(row))
+
+
+def drop_setting(connection: Connection, owner: str, name: str) -> None:
+    connection.execute(delete(setting).where(scope(setting, owner), setting.c.name == name))
+
+
+def names(connection: Connection, owner: str, prefix: str) -> list[str]:
+    query = select(setting.c.name).where(
+        scope(setting, owner), setting.c.name.startswith(prefix, autoescape=True)
+    )
+    return [str(name) for name in connection.execute(query).scalars()]
