@@ -19,6 +19,9 @@ import uvicorn
 from ..app import create_app
 from ..config import Settings, has_display, is_loopback, load_settings
 from ..errors import SettingsError
+from ..store.secrets import infos
+from ..store.tables import OWNER
+from ..web.dependencies import Services
 from .home import locked, write_note
 
 GRACEFUL_SECONDS = 2  # without it an open stream holds SIGTERM for over 15 s
@@ -53,6 +56,7 @@ def run_server(
         app = create_app(settings, local_token)
         _log_without_secrets(app.state.services.runner.secrets.mask_now)
         login = f"{address}/login?token={app.state.services.login_token}"
+        _say_unreadable(app.state.services)
         said = [f"Roundtable Studio keeps its data in {settings.home}", f"Open {login}"]
         config = uvicorn.Config(
             app,
@@ -70,6 +74,14 @@ def run_server(
         # uvicorn raises the signal again at its end: that must pass our own cleaning up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, said, open_browser=open_browser).run(sockets=[listening])
+
+
+def _say_unreadable(services: Services) -> None:
+    """After a restore, or with another key: what must be entered again, by name."""
+    found = services.database.read_now(lambda c: infos(c, services.vault, OWNER))
+    lost = [secret.name for secret in found if not secret.readable]
+    if lost:
+        typer.echo(f"These secrets must be entered again: {', '.join(lost)}", err=True)
 
 
 class _Masked(logging.Formatter):

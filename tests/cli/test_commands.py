@@ -74,6 +74,6 @@ def test_a_wrong_file_is_not_taken_for_the_model(tmp_path: Path) -> None:
     wrong = tmp_path / "model.gguf"
     wrong.write_bytes(b"GGUF but not the one")
     pulled = studio_command(tmp_path / "home", "model", "pull", "--file", str(wrong))
-    assert pulled.returncode == 1
+    assert pulled.returncode == 2
     assert "checksum" in pulled.stderr
     assert not list((tmp_path / "home").rglob("*.gguf"))
