@@ -15,7 +15,7 @@ MOST, MOST_MB = 55, 160
 TOOLS = {"pip", "setuptools", "wheel"}
 # Permissive ones, and MPL-2.0, whose files we use unchanged (certifi).
 GOOD = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla Public|Unlicense|0BSD|CNRI", re.I
+    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla Public|Unlicense|CNRI", re.I
 )
 BAD = re.compile(r"\bA?GPL|Affero|(?<!Lesser )General Public License|SSPL|Commons Clause", re.I)
 
