@@ -22,6 +22,7 @@ from ..errors import SettingsError
 from ..store.secrets import infos
 from ..store.tables import OWNER
 from ..web.dependencies import Services
+from ..web.templating import keep_compiled
 from .home import locked, write_note
 
 GRACEFUL_SECONDS = 2  # without it an open stream holds SIGTERM for over 15 s
@@ -54,6 +55,7 @@ def run_server(
         address = _address(settings, listening.getsockname()[1])
         local_token = secrets.token_urlsafe(32)
         app = create_app(settings, local_token)
+        keep_compiled(settings.home / "cache")
         _log_without_secrets(app.state.services.runner.secrets.mask_now)
         login = f"{address}/login?token={app.state.services.login_token}"
         _say_unreadable(app.state.services)
