@@ -15,6 +15,7 @@ from ..store.sessions import TERMINAL, Session
 from .formats import parse_time
 
 FOLDED = ("limit_reached", "error")
+NARROWEST = 0.8  # per cent of the timeline
 UNKNOWN = {"hue": 265, "role": "", "kind": "assistant", "id": ""}
 
 
@@ -271,7 +272,11 @@ class SessionView:
         return (parse_time(end) - parse_time(self.started_at)).total_seconds()
 
     def timeline(self) -> list[dict[str, Any]]:
-        """A lane for each agent: spans as percentages of the whole time."""
+        """A lane for each agent: spans as percentages of the whole time.
+
+        Spans that touch are one, so there are never more than can be told apart: this is sent
+        again at every turn.
+        """
         turns = self.turn_list
         if not turns:
             return []
@@ -283,11 +288,12 @@ class SessionView:
         for turn in turns:
             at = (parse_time(turn.at) - start).total_seconds()
             end = (parse_time(turn.ended_at or turn.at) - start).total_seconds()
-            span = {
-                "left": round(100 * at / total, 2),
-                "width": round(max(0.6, 100 * (end - at) / total), 2),
-            }
-            lanes.setdefault(turn.agent, []).append(span)
+            left, width = 100 * at / total, max(NARROWEST, 100 * (end - at) / total)
+            lane = lanes.setdefault(turn.agent, [])
+            if lane and left <= lane[-1]["left"] + lane[-1]["width"]:
+                lane[-1]["width"] = round(left + width - lane[-1]["left"], 2)
+            else:
+                lane.append({"left": round(left, 2), "width": round(width, 2)})
         return [{"agent": name, "spans": spans} for name, spans in lanes.items()]
 
 

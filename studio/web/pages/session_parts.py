@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
@@ -14,6 +15,7 @@ from ..session_view import SessionView, Turn, turn_id
 from ..sse import sse
 from ..templating import render
 
+Part = tuple[str, str, str]  # the element's id, its template, how it is swapped
 _BAR = ("bar", "sessions/_bar.html", "innerHTML")
 _BUDGET = ("budget", "sessions/_budget.html", "innerHTML")
 _PHONE = ("budget-phone", "sessions/_budget.html", "innerHTML")
@@ -21,7 +23,10 @@ _FOOT = ("foot", "sessions/_foot.html", "innerHTML")
 _GRAPH = ("pane-graph", "sessions/_graph.html", "innerMorph")
 _TIMELINE = ("pane-timeline", "sessions/_timeline.html", "innerMorph")
 _COST = ("pane-cost", "sessions/_cost.html", "innerMorph")
-AFFECTED: dict[str, tuple[tuple[str, str, str], ...]] = {
+# Grow with the session and are sent whole: once a second is enough while it runs fast.
+SLOW, SLOW_SECONDS = (_TIMELINE, _COST), 1.0
+REST = ("status_changed", "session_finished", "input_requested")
+AFFECTED: dict[str, tuple[Part, ...]] = {
     "status_changed": (_BAR, _FOOT),
     "session_finished": (_BAR, _FOOT, _GRAPH),
     "speaker_selected": (_FOOT, _GRAPH),
@@ -41,6 +46,8 @@ class Parts:
     ) -> None:
         self.view = view
         self.only_turns = only_turns
+        self._owed: dict[Part, None] = {}
+        self._slow_at = 0.0
         models = snapshot["models"].values()
         self.fixed = {
             "view": view,
@@ -79,22 +86,35 @@ class Parts:
         """One server-sent message for all that has happened: what is drawn from the whole, like
         the graph, is drawn once."""
         pieces: list[str] = []
-        affected: dict[tuple[str, str, str], None] = {}
+        affected: dict[Part, None] = {}
         number = None
+        rests = False
         for item in items:
             if isinstance(item, Delta):
                 pieces.append(self._delta(item))
                 continue
             number = item.seq
+            rests = rests or item.kind in REST
             pieces += self._blocks(item)
             if not self.only_turns:
                 affected |= dict.fromkeys(AFFECTED.get(item.kind, ()))
+        affected = self._due(affected, rests=rests)
         if affected:
             values = self.values()
             for target, template, swap in affected:
                 pieces.append(_partial(f"#{target}", swap, render(template, values)))
         html = "".join(pieces)
         return sse(html, number=number) if html or number else b""
+
+    def _due(self, affected: dict[Part, None], *, rests: bool) -> dict[Part, None]:
+        """The parts to send now; slow ones wait for their second, but not beyond a rest."""
+        self._owed |= {part: None for part in affected if part in SLOW}
+        found = {part: None for part in affected if part not in SLOW}
+        now = time.monotonic()
+        if self._owed and (rests or now - self._slow_at >= SLOW_SECONDS):
+            found |= self._owed
+            self._owed, self._slow_at = {}, now
+        return found
 
     def _blocks(self, row: Row) -> Iterator[str]:
         """The blocks of the transcript that a row makes or changes."""
