@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import zipfile
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import __version__
 from ..config import load_settings
 from ..errors import ConflictError, InvalidError, NotFoundError, Problem, UnavailableError
+from ..store.copies import broken, copy_file
 from .home import locked
 
 DATABASE, ABOUT = "studio.db", "backup.json"
@@ -24,8 +23,7 @@ FORMAT = 1
 def backup(file: Path, home: Path | None) -> Path:
     """Writes a backup while the studio may go on writing. Raises StudioError.
 
-    SQLite's own backup reads one state of the database, whatever is written meanwhile. The key of
-    the secrets stays behind: a stolen backup opens none.
+    The key of the secrets stays behind: a stolen backup opens none.
     """
     settings = load_settings(home=home)
     source = settings.home / DATABASE
@@ -40,16 +38,7 @@ def backup(file: Path, home: Path | None) -> Path:
     about = {"format": FORMAT, "version": __version__, "made_at": datetime.now(UTC).isoformat()}
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
         copy = Path(folder) / DATABASE
-        uri = f"{source.as_uri()}?mode=ro"
-        with (
-            closing(sqlite3.connect(uri, uri=True, timeout=30)) as reading,
-            closing(sqlite3.connect(copy)) as writing,
-        ):
-            reading.backup(writing)
-            writing.execute("PRAGMA journal_mode=DELETE")
-            writing.execute("DELETE FROM login")  # a browser logs in again, wherever it is restored
-            writing.commit()
-            writing.execute("VACUUM")
+        copy_file(source, copy)
         whole = Path(folder) / "backup.zip"
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as out:
             out.writestr(ABOUT, json.dumps(about))
@@ -79,14 +68,9 @@ def restore(file: Path, home: Path | None) -> Path:
             raise NotFoundError(f"There is no file {file}") from None
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
             raise _not_one(str(error)) from None
-        try:
-            with closing(sqlite3.connect(part)) as database:
-                (found,) = database.execute("PRAGMA integrity_check").fetchone()
-            if found != "ok":
-                raise _not_one(str(found))
-        except sqlite3.DatabaseError as error:
+        if why := broken(part):
             part.unlink()
-            raise _not_one(str(error)) from None
+            raise _not_one(why)
         part.chmod(0o600)
         os.replace(part, target)
     return settings.home

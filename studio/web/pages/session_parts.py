@@ -82,29 +82,30 @@ class Parts:
             )
         return found
 
-    def message(self, items: Sequence[Row | Delta]) -> bytes:
-        """One server-sent message for all that has happened: what is drawn from the whole, like
-        the graph, is drawn once."""
-        pieces: list[str] = []
+    def messages(self, items: Sequence[Row | Delta]) -> bytes:
+        """Server-sent messages for all that has happened: one a row, as htmx finds all targets of
+        a message before it swaps any, and a turn must be there before its text.
+
+        What is drawn from the whole, like the graph, is drawn once and goes first: who loses the
+        connection in between and comes back after some row has it.
+        """
+        told: list[tuple[str, int | None]] = []
         affected: dict[Part, None] = {}
-        number = None
         rests = False
         for item in items:
             if isinstance(item, Delta):
-                pieces.append(self._delta(item))
+                told.append((self._delta(item), None))
                 continue
-            number = item.seq
+            told.append(("".join(self._blocks(item)), item.seq))
             rests = rests or item.kind in REST
-            pieces += self._blocks(item)
             if not self.only_turns:
                 affected |= dict.fromkeys(AFFECTED.get(item.kind, ()))
         affected = self._due(affected, rests=rests)
         if affected:
             values = self.values()
-            for target, template, swap in affected:
-                pieces.append(_partial(f"#{target}", swap, render(template, values)))
-        html = "".join(pieces)
-        return sse(html, number=number) if html or number else b""
+            parts = [_partial(f"#{t}", swap, render(name, values)) for t, name, swap in affected]
+            told.insert(0, ("".join(parts), None))
+        return b"".join(sse(html, number=number) for html, number in told if html or number)
 
     def _due(self, affected: dict[Part, None], *, rests: bool) -> dict[Part, None]:
         """The parts to send now; slow ones wait for their second, but not beyond a rest."""

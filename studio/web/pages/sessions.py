@@ -119,7 +119,7 @@ async def live(
     async def messages() -> AsyncIterator[bytes]:
         made = Parts(view, snapshot, only_turns=parts == "turns")
         async for items in batches:
-            yield made.message(items)
+            yield made.messages(items)
         yield made.done()
 
     return stream(messages())
