@@ -73,6 +73,11 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     return Response(orjson.dumps(value), status, headers, media_type="application/json")
 
 
+def media(*types: str) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: what a route may answer with beside JSON."""
+    return {200: {"content": {name: {"schema": {}} for name in types}}}
+
+
 MAX_FIELDS = 5000
 
 

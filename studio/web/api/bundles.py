@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from ...definitions.bundle import MAX_CHARS, as_yaml, load_bundle
 from ...definitions.common import Strict
 from ...store import bundles
-from ..dependencies import Me, StrictRoute, Studio, json_response
+from ..dependencies import Me, StrictRoute, Studio, json_response, media
 
 Format = Annotated[Literal["yaml", "json"], Query()]
 
@@ -34,7 +34,7 @@ class Consent(Strict):
     clash: bundles.Clash | None = None
 
 
-@router.get("/workflows/{one}/export")
+@router.get("/workflows/{one}/export", responses=media("application/yaml"))
 async def export(
     studio: Studio,
     me: Me,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Response
 
 from ...store import events
 from ...store.sessions import Session
-from ..dependencies import Me, StrictRoute, Studio
+from ..dependencies import Me, StrictRoute, Studio, media
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], route_class=StrictRoute)
 Format = Literal["json", "md", "csv"]
@@ -22,7 +22,7 @@ FORMULA = re.compile(r"^[=+\-@\t\r]")
 MEDIA = {"json": "application/json", "md": "text/markdown", "csv": "text/csv"}
 
 
-@router.get("/{one}/transcript")
+@router.get("/{one}/transcript", responses=media("text/markdown", "text/csv"))
 async def transcript(
     studio: Studio,
     me: Me,
