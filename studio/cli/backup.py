@@ -56,17 +56,18 @@ def restore(file: Path, home: Path | None) -> Path:
         if target.exists():
             raise ConflictError(f"There is a studio in {settings.home}; choose an empty folder")
         settings.home.chmod(0o700)
+        part = target.with_suffix(".part")
         try:
             with zipfile.ZipFile(file) as archive:
                 about = json.loads(archive.read(ABOUT))
                 if about["format"] != FORMAT:
                     raise _not_one(f"it has format {about['format']}, this studio reads {FORMAT}")
-                part = target.with_suffix(".part")
                 with archive.open(DATABASE) as source, part.open("wb") as out:
                     shutil.copyfileobj(source, out)
         except FileNotFoundError:
             raise NotFoundError(f"There is no file {file}") from None
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+            part.unlink(missing_ok=True)
             raise _not_one(str(error)) from None
         if why := broken(part):
             part.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sqlite3
@@ -106,14 +107,23 @@ def test_with_the_key_file_the_secrets_are_there(
     assert other.wait(over[0])["status"] == "finished"
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
+def _cut() -> bytes:
+    """A backup whose database breaks off, or was changed on the way."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("backup.json", '{"format": 1}')
+        archive.writestr("studio.db", b"SQLite format 3\0" + bytes(5000))
+    return out.getvalue().replace(bytes(64), b"x" * 64, 1)
+
+
+@pytest.mark.parametrize("content", [_cut(), b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
 def test_what_is_no_backup_is_refused_and_nothing_is_left(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(content)
     done = _studio("restore", str(file), "--home", str(tmp_path / "home"))
     assert done.returncode == 2, done
     assert "not a backup" in done.stderr
-    assert not list((tmp_path / "home").glob("studio.db*"))
+    assert [f.name for f in (tmp_path / "home").iterdir()] == ["studio.lock"]
 
 
 def test_a_studio_is_never_overwritten(launch: Launch, tmp_path: Path) -> None:
