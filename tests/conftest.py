@@ -38,6 +38,7 @@ class InProcess(Api):
     def __init__(self, url: str, home: Path, app: Any) -> None:
         super().__init__(url, TOKEN)
         self.home, self.app = home, app
+        self.login = f"{url}/login?token={TOKEN}"
 
 
 @contextmanager

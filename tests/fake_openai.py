@@ -165,6 +165,10 @@ async def _failing(request: web.Request, endpoint: Endpoint) -> web.StreamRespon
     return web.json_response({"error": {"message": "boom"}}, status=500)
 
 
+async def _complaining(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
+    return web.json_response({"error": {"message": endpoint.text}}, status=400)
+
+
 async def _hang(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     await _released(endpoint)
     return web.Response(status=503)
@@ -236,6 +240,7 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "held": _held,
     "busy": _busy,
     "failing": _failing,
+    "complaining": _complaining,
     "hang": _hang,
     "truncated": _truncated,
     "ended-early": _ended_early,

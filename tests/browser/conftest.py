@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
 
 from studio.runner.local_model import BuiltInModel
-from tests.conftest import ROOT, StudioProcess
+from tests.conftest import ROOT, InProcess, StudioProcess
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -49,11 +49,17 @@ class Watched:
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
+        self.page.on("console", self._listen)
 
     def _note(self, request: Request) -> None:
         """Only listens: routing would hold back streamed answers."""
         if not request.url.startswith(("http://127.0.0.1:", "data:")):
             self.away.append(request.url)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        """The CSP is the second wall: what it had to stop had come through the first."""
+        if "Content Security Policy" in message.text:
+            self.errors.append(message.text)
 
     def check(self) -> None:
         assert self.away == []
@@ -67,7 +73,7 @@ def browse(chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
 
     def open_page(
-        studio: StudioProcess, theme: str = "light", size: Any = WIDE, **options: Any
+        studio: StudioProcess | InProcess, theme: str = "light", size: Any = WIDE, **options: Any
     ) -> Page:
         context = chromium.new_context(viewport=size, color_scheme=theme, **options)
         contexts.append(context)
