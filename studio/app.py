@@ -102,7 +102,8 @@ def create_app(settings: Settings, local_token: str | None = None) -> FastAPI:
     )
     app.state.services = services
     for router in (*API_ROUTERS, *PAGE_ROUTERS):
-        app.include_router(router)
+        # not include_router: that reads every route's signature a second time, at the first request
+        app.router.routes.extend(router.routes)
     app.mount("/static", StaticFiles(directory=asset_dir("static")), name="static")
     openapi.describe(app)
     errors.install(app)

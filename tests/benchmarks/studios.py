@@ -54,7 +54,9 @@ class Studio:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
+        # bytecode may be written: an installed program has it, and so shall a checkout
+        not_theirs = ("STUDIO_", "PYTHONDONTWRITEBYTECODE")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(not_theirs)}
         env = {**inherited, "HOME": str(self.folder), "STUDIO_TOKEN": TOKEN}
         self.began = time.perf_counter()
         with (self.folder / "server.log").open("ab") as log:
