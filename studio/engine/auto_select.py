@@ -6,14 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .context import current_context
-from .llm.call import Call, call_model
+from .llm.call import LLM, Call, call_model
+from .llm.configured import llm_of
 from .llm.constrain import read_choice
 from .messages import text_of
+from .model_replies import on_wire
 from .speakers import Selection, mentions, next_agent
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
-    from .group_chat import GroupChat, GroupChatManager
+    from .group_chat import GroupChat
+    from .manager import GroupChatManager
 
 CHECKER = "checking_agent"
 SELECTOR = "speaker_selection_agent"
@@ -30,7 +33,8 @@ async def select_by_model(
     Where the model's server can be held to a list of names, the first answer is always valid.
     """
     fallback = next_agent(group.agents, last, candidates)
-    if not manager.llm:
+    llm = _selecting(group, manager)
+    if not llm:
         return Selection(
             fallback, candidates, "auto", f"no model to choose; next in order after {last.name}"
         )
@@ -38,10 +42,10 @@ async def select_by_model(
     messages = _question(group, candidates, names)
     trace: list[dict[str, Any]] = [{"role": m["role"], "content": m["content"]}
                                    for m in (messages[0], messages[-1])]  # fmt: skip
-    constrained = () if current_context().compat else tuple(names)
+    constrained = () if current_context().compat.free_selection else tuple(names)
     for _ in range(1 + group.max_retries_for_selecting_speaker):
         call = Call(manager.name, "select", messages, names=constrained)
-        result = await call_model(manager.llm, call)
+        result = await call_model(llm, call)
         answer = read_choice((result["content"] or "").strip())
         trace.append({"role": "assistant", "content": answer})
         named = mentions(answer, names)
@@ -66,12 +70,21 @@ async def select_by_model(
     return Selection(fallback, candidates, "auto", reason, trace)
 
 
+def _selecting(group: GroupChat, manager: GroupChatManager) -> LLM:
+    """The group's own selecting models, or the manager's."""
+    given = group.select_speaker_auto_llm_config
+    return (llm_of(given) if given is not None else None) or manager.llm
+
+
 def _question(
     group: GroupChat, candidates: list[ConversableAgent], names: list[str]
 ) -> list[dict[str, Any]]:
     roles = "\n".join(f"{a.name}: {a.description}".strip() for a in candidates)
     system = filled(group.select_speaker_message_template, names, roles)
-    said = [dict(m) for m in group.messages]
+    said = [dict(m) for m in on_wire(group.messages)]
+    transforms = group.select_speaker_transform_messages
+    if transforms is not None:
+        said = transforms.transform(said)
     for message in said[-1:]:
         for calls in ("tool_calls", "function_call"):
             if calls in message:

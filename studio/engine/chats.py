@@ -1,193 +1,210 @@
-"""Two-agent chats, with a manager or without: the loop, and the summary at its end."""
+"""Two-agent chats, with a manager or without: the opening, the loop, the summary at its end."""
 
 from __future__ import annotations
 
-import warnings
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .context import RunContext, current_context, entered, has_context
-from .effects import Effect
-from .errors import DefinitionError, ModelError
-from .events import InputRequested
-from .llm.call import Call, call_model
-from .messages import Message, as_message, text_of
-from .termination import TERMINATE
+from . import replies
+from .carryover import with_carryover
+from .compat import Compat, CompatName
+from .context import RunContext, current_context
+from .library import in_context
+from .messages import Message, as_message, has_calls, text_of
+from .summaries import summarize
+from .sync import call_plain
+from .usage import gather_usage_summary
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
+    from .llm.cache import Cache
 
-SUMMARY_PROMPT = (
-    "Summarize the takeaway from the conversation. Do not add any introductory phrases."
-)
+Words = str | Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class ChatResult:
-    """chat_history is the initiator's list with the recipient."""
+    """What a chat came to. `chat_history` is the initiator's list with the recipient.
 
-    chat_history: list[Message]
-    summary: str
+    cost  {"usage_including_cached_inference", "usage_excluding_cached_inference"} of both agents
+    """
+
+    chat_id: int | None = None
+    chat_history: list[Message] = field(default_factory=list)
+    summary: str = ""
+    cost: dict[str, Any] = field(default_factory=dict)
     human_input: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """How a chat is to be held.
+
+    message        the opening: text, a dict, or a function (sender, recipient, context) -> either;
+                   None asks the person behind the initiator
+    clear_history  forget what both said to each other before
+    max_turns      how often the initiator speaks; None: until someone is silent
+    summary_method last_msg, reflection_with_llm, None, or (sender, recipient, args) -> text
+    silent         prints nothing
+    cache          where model replies are kept
+    context        `carryover`, and whatever a function reads that makes the message
+    """
+
+    message: Any = None
+    clear_history: bool = True
+    max_turns: int | None = None
+    summary_method: Any = "last_msg"
+    summary_args: dict[str, Any] = field(default_factory=dict)
+    silent: bool = False
+    cache: Cache | None = None
+    compat: Compat | CompatName | None = None
+    chat_id: int | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any], **context: Any) -> ChatRequest:
+        """From one entry of a queue of chats; what is no field goes into the context."""
+        own = {k: v for k, v in info.items() if k in cls.__dataclass_fields__ and k != "context"}
+        other = {k: v for k, v in info.items() if k not in own}
+        return cls(**own, context=other | context)
+
+
+async def hold(
+    initiator: ConversableAgent,
+    recipient: ConversableAgent,
+    request: ChatRequest,
+    context: RunContext | None = None,
+) -> ChatResult:
+    """Holds a chat in a context of its own: the one given, a child of the running one, or a new
+    one that prints and asks at the terminal.
+
+    Raises ModelError, DefinitionError; `Suspend` passes through when the chat cannot go on now.
+    """
+    with in_context(
+        context, compat=request.compat, silent=request.silent, cache=request.cache, kind="chat"
+    ):
+        return await converse(initiator, recipient, request)
 
 
 async def a_initiate_chat(
     initiator: ConversableAgent,
     recipient: ConversableAgent,
     *,
-    message: str | Mapping[str, Any] | None = None,
-    clear_history: bool = True,
-    max_turns: int | None = None,
-    summary_method: str | None = "last_msg",
-    summary_prompt: str | None = None,
+    message: Words | None = None,
     context: RunContext | None = None,
+    summary_prompt: str | None = None,
+    **request: Any,
 ) -> ChatResult:
-    """Opens a chat with `message` and holds it until someone is silent.
-
-    Without max_turns both sides answer what they receive. With max_turns N the initiator speaks N
-    times at most, so there are 2N messages at most. A missing message is asked of the person.
-    Raises ModelError, DefinitionError; `Suspend` passes through when the chat cannot go on now.
-    """
-    if context is None and not has_context():
-        context = RunContext()
-    if context is not None:
-        with entered(context):
-            return await _held(
-                initiator, recipient, message, clear_history, max_turns, summary_method,
-                summary_prompt,
-            )  # fmt: skip
-    return await _held(
-        initiator, recipient, message, clear_history, max_turns, summary_method, summary_prompt
-    )
+    """`hold`, with the fields of a ChatRequest as arguments."""
+    if summary_prompt is not None:
+        request["summary_args"] = {"summary_prompt": summary_prompt}
+    return await hold(initiator, recipient, ChatRequest(message=message, **request), context)
 
 
-async def _held(
-    initiator: ConversableAgent,
-    recipient: ConversableAgent,
-    message: str | Mapping[str, Any] | None,
-    clear_history: bool,
-    max_turns: int | None,
-    summary_method: str | None,
-    summary_prompt: str | None,
+async def converse(
+    initiator: ConversableAgent, recipient: ConversableAgent, request: ChatRequest
 ) -> ChatResult:
-    prepare(initiator, recipient, clear_history=clear_history)
-    opening = await _asked_opening(initiator) if message is None else message
+    """Holds a chat in the running context."""
+    for agent in (initiator, recipient):
+        agent.pipeline.check_sync()
+    prepare(
+        initiator, recipient,
+        clear_history=request.clear_history, go_on=request.max_turns is None,
+    )  # fmt: skip
+    opening = await _opening(initiator, recipient, request)
     current_context().task = text_of(as_message(opening).get("content"))
-    if max_turns is None:
-        await _converse(initiator, recipient, opening)
+    if request.max_turns is None:
+        await exchange(initiator, opening, recipient, stops_when_empty=True)
     else:
-        await _converse_for(initiator, recipient, opening, max_turns)
+        await _for_turns(initiator, recipient, opening, request.max_turns)
     return ChatResult(
+        chat_id=request.chat_id,
         chat_history=initiator.chat_messages[recipient],
-        summary=await summarize(initiator, recipient, summary_method, summary_prompt),
+        summary=await summarize(initiator, recipient, request.summary_method, request.summary_args),
+        cost=gather_usage_summary([initiator, recipient]),
         human_input=list(initiator.human_input),
     )
 
 
-def prepare(a: ConversableAgent, b: ConversableAgent, *, clear_history: bool) -> None:
+def prepare(
+    a: ConversableAgent, b: ConversableAgent, *, clear_history: bool, go_on: bool = True
+) -> None:
     """Resets the counters of both sides and, when asked, their memory of each other."""
     for agent, peer in ((a, b), (b, a)):
-        agent.reset_auto_replies(peer)
+        agent.reset_consecutive_auto_reply_counter(peer)
+        agent.reply_at_receive[peer] = go_on
         if clear_history:
             agent.clear_history(peer)
+            agent.human_input.clear()
 
 
-async def _asked_opening(initiator: ConversableAgent) -> str:
-    context = current_context()
-    key = context.next_key()
-    question = InputRequested(context.identifier(key), "text", ">", initiator.name, [])
-    context.emit(question)
-
-    async def ask(_: int) -> dict[str, Any]:
-        return {"text": await context.ask(question)}
-
-    effect = Effect(
-        key, "input", 1, initiator.name, {"question": question.question, "form": question.form}
-    )
-    answer = str((await context.effects.do(effect, ask)).result.get("text") or "")
-    initiator.human_input.append(answer)
-    return answer
+async def _opening(
+    initiator: ConversableAgent, recipient: ConversableAgent, request: ChatRequest
+) -> Words:
+    message = request.message
+    if callable(message):
+        made: Words = await call_plain(message, initiator, recipient, request.context)
+        return made
+    if message is None:
+        message = await replies.ask_opening(initiator)
+    return with_carryover(message, request.context.get("carryover"))
 
 
-async def _converse(
-    sender: ConversableAgent, receiver: ConversableAgent, opening: str | Mapping[str, Any]
+async def send(
+    sender: ConversableAgent,
+    message: Words,
+    recipient: ConversableAgent,
+    request_reply: bool | None,
+    silent: bool,
 ) -> None:
-    """Both sides answer what they receive until one is silent."""
-    message: str | Mapping[str, Any] | None = opening
+    """One message; the answers go on as long as each receiver is in a chat with the other."""
+    with in_context():
+        await exchange(sender, message, recipient, request_reply=request_reply, silent=silent)
+
+
+async def exchange(
+    sender: ConversableAgent,
+    message: Words | None,
+    receiver: ConversableAgent,
+    *,
+    request_reply: bool | None = None,
+    silent: bool = False,
+    stops_when_empty: bool = False,
+) -> None:
+    """Both sides answer what they receive until one is silent or need not answer."""
     empty = 0
     while message is not None:
-        empty = 0 if text_of(as_message(message).get("content")) else empty + 1
-        if empty == 2 and not current_context().compat:
+        empty = 0 if _says_something(message) else empty + 1
+        if empty == 2 and stops_when_empty and not current_context().compat.empty_messages_go_on:
             current_context().ended_by = "two empty messages in a row"
             return
-        sender.deliver(message, receiver)
-        message = await receiver.a_generate_reply(sender)
-        sender, receiver = receiver, sender
+        await replies.say(sender, message, receiver, silent=silent)
+        if not (receiver.reply_at_receive[sender] if request_reply is None else request_reply):
+            return
+        message = await replies.reply_of(receiver, sender)
+        sender, receiver, request_reply = receiver, sender, None
 
 
-async def _converse_for(
-    initiator: ConversableAgent,
-    recipient: ConversableAgent,
-    opening: str | Mapping[str, Any],
-    max_turns: int,
+def _says_something(message: Words) -> bool:
+    given = as_message(message)
+    if has_calls(given) or given.get("tool_responses") or callable(given.get("content")):
+        return True
+    return bool(text_of(given.get("content")))
+
+
+async def _for_turns(
+    initiator: ConversableAgent, recipient: ConversableAgent, opening: Words, max_turns: int
 ) -> None:
     """The initiator speaks `max_turns` times at most and asks for one reply each time."""
-    message: str | Mapping[str, Any] | None = opening
+    message: Words | None = opening
     for i in range(max_turns):
         if i > 0:
-            message = await initiator.a_generate_reply(recipient)
+            message = await replies.reply_of(initiator, recipient)
         if message is None:
             return
-        initiator.deliver(message, recipient)
-        reply = await recipient.a_generate_reply(initiator)
-        if reply is not None:
-            recipient.deliver(reply, initiator)
+        await exchange(initiator, message, recipient, request_reply=True)
+        await asyncio.sleep(0)  # agents without models would never let others run
     context = current_context()
     context.ended_by = context.ended_by or f"{max_turns} turns, the most allowed"
-
-
-async def summarize(
-    initiator: ConversableAgent,
-    recipient: ConversableAgent,
-    method: str | None,
-    prompt: str | None = None,
-) -> str:
-    """last_msg: the last message without TERMINATE; reflection_with_llm: a model's words."""
-    match method:
-        case None | "none":
-            return ""
-        case "last_msg":
-            return _last_message_summary(initiator, recipient)
-        case "reflection_with_llm":
-            return await _reflection(initiator, recipient, prompt or SUMMARY_PROMPT)
-        case _:
-            raise DefinitionError(
-                f"summary_method {method!r} is not last_msg, reflection_with_llm or none"
-            )
-
-
-def _last_message_summary(initiator: ConversableAgent, recipient: ConversableAgent) -> str:
-    message = recipient.last_message(initiator)
-    group = getattr(recipient, "groupchat", None)
-    if group is not None and group.messages and not current_context().compat:
-        message = group.messages[-1]
-    if message is None:
-        return ""
-    return text_of(message.get("content")).replace(TERMINATE, "")
-
-
-async def _reflection(initiator: ConversableAgent, recipient: ConversableAgent, prompt: str) -> str:
-    llm = recipient.llm or initiator.llm
-    if not llm:
-        raise DefinitionError("summary_method reflection_with_llm needs a model on either side")
-    group = getattr(recipient, "groupchat", None)
-    said = group.messages if group is not None else recipient.chat_messages[initiator]
-    call = Call(recipient.name, "summary", [*said, {"role": "system", "content": prompt}])
-    try:
-        return str((await call_model(llm, call))["content"] or "")
-    except ModelError as error:
-        if error.status != 400:
-            raise
-        warnings.warn(f"no summary: {error}", stacklevel=2)
-        return ""

@@ -6,12 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
+from .compat import SAFE, Compat
 from .effects import Effects, PlainEffects
 from .events import Delta, Event, InputRequested, TurnStarted
+from .llm.cache import Cache
 
 
 class Sink(Protocol):
@@ -44,11 +46,21 @@ async def no_person(question: InputRequested) -> str:
 
 
 @dataclass
+class Progress:
+    """Turns of a whole run, its nested chats included."""
+
+    turns: int = 0
+    begun: int = 0
+    attempt: int = 1
+
+
+@dataclass
 class RunContext:
     """What one chat runs in. A nested chat gets a child with a path of its own.
 
-    compat  True gives AutoGen 0.2's behaviour where ours deviates (ENGINE section 10)
+    compat  where AutoGen 0.2's behaviour is wanted instead of ours, option by option
     seed    fixes question ids and the random speaker
+    cache   where model replies are kept; None leaves it to the models' seeds and `open_cache`
     ask     how a person is reached when the effects do not suspend the chat
     """
 
@@ -57,15 +69,27 @@ class RunContext:
     random: random.Random = field(default_factory=random.Random)
     ask: Ask = no_person
     seed: str = ""
-    compat: bool = False
+    compat: Compat = SAFE
     chat: str = ""
-    turns: int = 0
-    attempt: int = 1
     ended_by: str = ""
     task: str = ""
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    progress: Progress = field(default_factory=Progress)
+    cache: Cache | None = None
+    open_cache: Callable[[int | str], Cache] = Cache.disk
     _keys: int = 0
-    _begun: int = 0
+    _children: int = 0
+
+    @property
+    def turns(self) -> int:
+        return self.progress.turns
+
+    def child(self, kind: str, **changes: Any) -> RunContext:
+        """The context of a chat inside this one; its path says at which turn, and of what kind."""
+        path = f"{self.turns + 1}/{kind}{self._children}"
+        self._children += 1
+        chat = f"{self.chat}/{path}" if self.chat else path
+        return replace(self, chat=chat, ended_by="", task="", _keys=0, _children=0, **changes)
 
     def emit(self, event: Event) -> None:
         self.sink.emit(self.chat, event)
@@ -84,15 +108,15 @@ class RunContext:
     def begin_turn(self, agent: str) -> int:
         """The number of the turn that is being made; says once that it has begun."""
         turn = self.turns + 1
-        if self._begun < turn:
-            self._begun = turn
+        if self.progress.begun < turn:
+            self.progress.begun = turn
             self.emit(TurnStarted(turn=turn, attempt=1, agent=agent))
         return turn
 
     def finish_turn(self) -> tuple[int, int]:
         """Number and attempt of the turn whose message is now being sent."""
-        self.turns += 1
-        attempt, self.attempt = self.attempt, 1
+        self.progress.turns += 1
+        attempt, self.progress.attempt = self.progress.attempt, 1
         return self.turns, attempt
 
 

@@ -9,10 +9,21 @@ class EngineError(Exception):
     who = "definition"
 
 
-class DefinitionError(EngineError):
-    """The author must change an agent or a group chat: the definition cannot run."""
+class DefinitionError(EngineError, ValueError):
+    """The author must change an agent or a group chat: the definition cannot run.
+
+    A ValueError too, which is what AutoGen 0.2 raises.
+    """
 
     who = "definition"
+
+
+class CarryoverError(DefinitionError):
+    """Something was to be carried over that is neither text nor a list (InvalidCarryOverType)."""
+
+
+class SkippedChoiceError(DefinitionError, AttributeError):
+    """AutoGen 0.2 fails when a person skips a choice that a function asked for."""
 
 
 class ModelError(EngineError):

@@ -64,6 +64,8 @@ class MessageSent:
     content: Any
     tool_calls: list[dict[str, Any]] | None = None
     tool_responses: list[dict[str, Any]] | None = None
+    function_call: dict[str, Any] | None = None
+    role: Literal["tool", "function"] | None = None
     kind: Literal["message"] = field(default="message", init=False)
 
 

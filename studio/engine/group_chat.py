@@ -1,51 +1,20 @@
-"""GroupChat and GroupChatManager: select a speaker, let it speak, tell everyone, check the end."""
+"""GroupChat: the members of a group chat, its rules, and what everybody heard."""
 
 from __future__ import annotations
 
-import sys
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from . import group_texts as texts
 from .agents import ConversableAgent
-from .context import current_context
 from .errors import DefinitionError
-from .events import SpeakerSelected
-from .llm.call import LLM
 from .messages import Message, as_message, text_of
-from .speakers import NoEligibleSpeakerError, Selection, select
-from .termination import Predicate
+from .speakers import next_agent
 
-SELECT_MESSAGE = (
-    "You are in a role play game. The following roles are available:\n"
-    "                {roles}.\n"
-    "                Read the following conversation.\n"
-    "                Then select the next role from {agentlist} to play. Only return the role."
-)
-SELECT_PROMPT = (
-    "Read the above conversation. Then select the next role from {agentlist} to play. "
-    "Only return the role."
-)
-_RULES = (
-    "determine the speaker use these prioritised rules:\n"
-    '    1. If the context refers to themselves as a speaker e.g. "As the..." , choose that '
-    "speaker's name\n"
-    '    2. If it refers to the "next" speaker name, choose that name\n'
-    "    3. Otherwise, choose the first provided speaker's name in the context\n"
-    "    The names are case-sensitive and should not be abbreviated or changed.\n"
-)
-_ONLY_NAME = "    Respond with ONLY the name of the speaker and DO NOT provide a reason."
-SELECT_MULTIPLE = (
-    "You provided more than one name in your text, please return just the name of the next "
-    f"speaker. To {_RULES}{_ONLY_NAME}"
-)
-SELECT_NONE = (
-    f"You didn't choose a speaker. As a reminder, to {_RULES}"
-    f"    The only names that are accepted are {{agentlist}}.\n{_ONLY_NAME}"
-)
-INTRODUCTION = (
-    "Hello everyone. We have assembled a great team today to answer questions and solve tasks. "
-    "In attendance are:"
-)
+SelectionMethod = str | Callable[[ConversableAgent, "GroupChat"], Any]
+Graph = dict[ConversableAgent, list[ConversableAgent]]
 
 
 @dataclass
@@ -53,52 +22,111 @@ class GroupChat:
     """The members and the rules of a group chat; `messages` is what everybody heard.
 
     max_round                   messages in all, the opening one included
+    admin_name                  who speaks when a person interrupts (Ctrl-C)
+    func_call_filter            a call may only be answered by who can run its function
+    speaker_selection_method    auto, manual, random, round_robin, or a function (last speaker,
+                                group) -> agent, one of these names, or None to end
     allow_repeat_speaker        True, False, or the agents that may; None is True without a graph
     allowed_or_disallowed_speaker_transitions   agent -> agents; speaker_transitions_type says which
+    enable_clear_history        a person may say "clear history [agent] [messages to keep]"
+    select_speaker_auto_llm_config   models that select instead of the manager's
     Raises DefinitionError for rules that contradict each other.
     """
 
     agents: list[ConversableAgent]
     messages: list[Message] = field(default_factory=list)
     max_round: int = 10
-    speaker_selection_method: str = "auto"
+    admin_name: str = "Admin"
+    func_call_filter: bool = True
+    speaker_selection_method: SelectionMethod = "auto"
     max_retries_for_selecting_speaker: int = 2
     allow_repeat_speaker: bool | list[ConversableAgent] | None = None
-    allowed_or_disallowed_speaker_transitions: (
-        dict[ConversableAgent, list[ConversableAgent]] | None
-    ) = None
+    allowed_or_disallowed_speaker_transitions: Graph | None = None
     speaker_transitions_type: Literal["allowed", "disallowed"] | None = None
+    enable_clear_history: bool = False
     send_introductions: bool = False
-    select_speaker_message_template: str = SELECT_MESSAGE
-    select_speaker_prompt_template: str | None = SELECT_PROMPT
-    select_speaker_auto_multiple_template: str = SELECT_MULTIPLE
-    select_speaker_auto_none_template: str = SELECT_NONE
+    select_speaker_message_template: str = texts.SELECT_MESSAGE
+    select_speaker_prompt_template: str | None = texts.SELECT_PROMPT
+    select_speaker_auto_multiple_template: str = texts.SELECT_MULTIPLE
+    select_speaker_auto_none_template: str = texts.SELECT_NONE
+    select_speaker_transform_messages: Any = None
+    select_speaker_auto_verbose: bool = False
+    select_speaker_auto_model_client_cls: Any = None
+    select_speaker_auto_llm_config: Any = None
     role_for_select_speaker_messages: str = "system"
-    transitions: dict[ConversableAgent, list[ConversableAgent]] | None = field(
-        init=False, default=None
-    )
+    transitions: Graph | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        self._check_choices()
         given = self.allowed_or_disallowed_speaker_transitions
-        if given is not None and self.allow_repeat_speaker is not None:
+        if given is not None:
+            self._check_graph(given)
+        if self.allow_repeat_speaker is None:
+            self.allow_repeat_speaker = True
+        if given is None:
+            return
+        is_allowed = self.speaker_transitions_type == "allowed"
+        self.transitions = given if is_allowed else self._inverted(given)
+
+    def _check_choices(self) -> None:
+        retries = self.max_retries_for_selecting_speaker
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            raise DefinitionError("max_retries_for_selecting_speaker must be 0 or more")
+        if not isinstance(self.allow_repeat_speaker, bool | list | None):
+            raise DefinitionError("allow_repeat_speaker must be True, False or a list of agents")
+        if not isinstance(self.select_speaker_auto_verbose, bool):
+            raise DefinitionError("select_speaker_auto_verbose must be True or False")
+        needed = (
+            "select_speaker_message_template", "select_speaker_auto_multiple_template",
+            "select_speaker_auto_none_template", "role_for_select_speaker_messages",
+        )  # fmt: skip
+        for name in needed:
+            if not getattr(self, name):
+                raise DefinitionError(f"{name} cannot be empty or None.")
+        self.select_speaker_prompt_template = self.select_speaker_prompt_template or None
+
+    def _check_graph(self, given: Graph) -> None:
+        if self.allow_repeat_speaker is not None:
             raise DefinitionError(
                 "Give either allow_repeat_speaker or speaker transitions, not both"
             )
-        if given is not None and self.speaker_transitions_type not in ("allowed", "disallowed"):
+        if self.speaker_transitions_type not in ("allowed", "disallowed"):
             raise DefinitionError("speaker_transitions_type must be allowed or disallowed")
-        if self.max_retries_for_selecting_speaker < 0:
-            raise DefinitionError("max_retries_for_selecting_speaker must be 0 or more")
-        if self.allow_repeat_speaker is None:
-            self.allow_repeat_speaker = True
-        if given is not None:
-            self.transitions = (
-                given if self.speaker_transitions_type == "allowed" else self._inverted(given)
-            )
+        for agent, after in given.items():
+            if not isinstance(after, list):
+                raise DefinitionError(f"The agents that may follow {agent.name} must be a list")
+            if strangers := [a.name for a in (agent, *after) if a not in self.agents]:
+                raise DefinitionError(f"{strangers[0]} is not a member of the group chat")
 
-    def _inverted(
-        self, given: dict[ConversableAgent, list[ConversableAgent]]
-    ) -> dict[ConversableAgent, list[ConversableAgent]]:
+    def _inverted(self, given: Graph) -> Graph:
         return {a: [b for b in self.agents if b not in given.get(a, [])] for a in self.agents}
+
+    @property
+    def agent_names(self) -> list[str]:
+        return [agent.name for agent in self.agents]
+
+    def reset(self) -> None:
+        """Forgets what was said; the members' own lists are theirs."""
+        self.messages.clear()
+
+    def agent_by_name(self, name: str) -> ConversableAgent | None:
+        return next((agent for agent in self.agents if agent.name == name), None)
+
+    def next_agent(
+        self, agent: ConversableAgent, agents: list[ConversableAgent] | None = None
+    ) -> ConversableAgent:
+        """The first of `agents` after `agent` in the order of the group."""
+        return next_agent(self.agents, agent, self.agents if agents is None else agents)
+
+    def random_select_speaker(
+        self, agents: list[ConversableAgent] | None = None
+    ) -> ConversableAgent:
+        return random.choice(self.agents if agents is None else agents)  # noqa: S311 - no secret
+
+    def introductions_msg(self, agents: list[ConversableAgent] | None = None) -> str:
+        members = self.agents if agents is None else agents
+        lines = "\n".join(f"{a.name}: {a.description}".strip() for a in members)
+        return f"{texts.INTRODUCTION}\n\n{lines}"
 
     def append(self, message: str | Message, speaker: ConversableAgent) -> Message:
         """Adds what a speaker said, content flattened to text and named."""
@@ -109,102 +137,3 @@ class GroupChat:
         said.setdefault("role", "user")
         self.messages.append(said)
         return said
-
-
-class GroupChatManager(ConversableAgent):
-    """Runs a group chat: whoever sends it a message opens one. Its own llm selects speakers."""
-
-    default_human_input_mode = "NEVER"
-
-    def __init__(
-        self,
-        groupchat: GroupChat,
-        name: str = "chat_manager",
-        *,
-        llm: LLM | None = None,
-        is_termination_msg: Predicate | None = None,
-        system_message: str = "Group chat manager.",
-    ) -> None:
-        super().__init__(
-            name,
-            system_message,
-            llm=llm,
-            is_termination_msg=is_termination_msg,
-            max_consecutive_auto_reply=sys.maxsize,
-        )
-        self.groupchat = groupchat
-        self.register_reply(run_chat)
-
-    def clear_history(self, peer: ConversableAgent) -> None:
-        """Forgets the whole group: its messages and every member's list with the manager."""
-        super().clear_history(peer)
-        self.groupchat.messages.clear()
-        for agent in self.groupchat.agents:
-            agent.chat_messages[self].clear()
-            self.chat_messages[agent].clear()
-
-
-async def run_chat(
-    manager: GroupChatManager, messages: list[Message], sender: ConversableAgent
-) -> tuple[bool, None]:
-    """One group chat, from the message that `sender` gave the manager (ENGINE 2.2)."""
-    group = manager.groupchat
-    context = current_context()
-    speaker, message = sender, messages[-1]
-    if group.send_introductions:
-        _introduce(manager)
-    for i in range(group.max_round):
-        said = group.append(message, speaker)
-        _broadcast(manager, said, speaker)
-        if manager.is_termination_msg(said):
-            context.ended_by = f"{speaker.name} ended the conversation"
-            break
-        if i == group.max_round - 1:
-            context.ended_by = f"{group.max_round} messages, the most allowed"
-            break
-        if not context.compat and _two_empty(group.messages):
-            context.ended_by = "two empty messages in a row"
-            break
-        try:
-            selection = await select(group, manager, speaker)
-        except NoEligibleSpeakerError as nobody:
-            context.ended_by = str(nobody)
-            break
-        _tell(selection)
-        speaker = selection.agent
-        reply = await speaker.a_generate_reply(manager)
-        if reply is None:
-            context.ended_by = context.ended_by or f"{speaker.name} had nothing to say"
-            break
-        speaker.deliver(reply, manager)
-        message = manager.chat_messages[speaker][-1]
-    return True, None
-
-
-def _tell(selection: Selection) -> None:
-    current_context().emit(
-        SpeakerSelected(
-            agent=selection.agent.name,
-            method=selection.method,
-            candidates=[a.name for a in selection.candidates],
-            reason=selection.reason,
-            trace=selection.trace or None,
-        )
-    )
-
-
-def _broadcast(manager: GroupChatManager, message: Message, speaker: ConversableAgent) -> None:
-    for agent in manager.groupchat.agents:
-        if agent is not speaker:
-            manager.deliver(message, agent, silent=True)
-
-
-def _introduce(manager: GroupChatManager) -> None:
-    lines = "\n".join(f"{a.name}: {a.description}" for a in manager.groupchat.agents)
-    text = f"{INTRODUCTION}\n\n{lines}"
-    for agent in manager.groupchat.agents:
-        manager.deliver(text, agent, silent=True)
-
-
-def _two_empty(messages: list[Message]) -> bool:
-    return len(messages) > 1 and not any(m.get("content") for m in messages[-2:])

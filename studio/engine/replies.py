@@ -1,24 +1,23 @@
-"""The reply pipeline: termination and people, then code, then a model, then the default reply."""
+"""Replies: what an agent hears, whether it stops or asks its person, what its model says."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .context import current_context
 from .effects import Effect
-from .events import CodeExecuted, InputRequested
-from .execution.extract import blocks_to_run
-from .llm.call import Call, call_model
-from .llm.constrain import NO_FACTS
+from .events import InputRequested
 from .messages import Message
-from .prompting import clean, facts, prompt_messages
+from .sync import call_plain
 
 if TYPE_CHECKING:
-    from .agents import ConversableAgent, ReplyFunction
+    from .agents import ConversableAgent
 
 Reply = tuple[bool, str | Message | None]
 EXIT = "exit"
+INTERRUPTED = "USER INTERRUPTED"
 PROMPT_EACH_TURN = (
     "Replying as {agent}. Provide feedback to {peer}. Press enter to skip and use auto-reply, "
     "or type 'exit' to end the conversation: "
@@ -32,29 +31,71 @@ PROMPT_AT_END = (
 )
 
 
-async def called(
-    function: ReplyFunction, agent: ConversableAgent, messages: list[Message], sender: Any
-) -> Reply:
-    """Calls a reply function, which may be a coroutine function or a plain one."""
-    reply = function(agent, messages, sender)
-    answered: Reply = await reply if inspect.isawaitable(reply) else reply
-    return answered
+async def reply_of(agent: ConversableAgent, sender: ConversableAgent) -> str | Message | None:
+    """The agent's reply to `sender`, by a subclass's own generate_reply where there is one."""
+    from .conversing import is_overridden
+
+    heard = agent.chat_messages[sender]
+    if is_overridden(agent, "generate_reply") and not is_overridden(agent, "a_generate_reply"):
+        return await call_plain(agent.generate_reply, heard, sender)
+    return await agent.a_generate_reply(heard, sender)
+
+
+async def heard(agent: ConversableAgent, messages: list[Message]) -> list[Message]:
+    """The messages as hooks change them; what is stored stays as it is (ENGINE 1.9)."""
+    hooks = agent.hook_lists
+    last = (*hooks["process_last_received_message"], *hooks["a_process_last_received_message"])
+    if last and messages and _may_change(messages[-1]):
+        content = messages[-1]["content"]
+        for hook in last:
+            content = await _hooked(hook, content)
+        messages = [*messages[:-1], {**messages[-1], "content": content}]
+    for name in ("process_all_messages_before_reply", "a_process_all_messages_before_reply"):
+        for hook in hooks[name]:
+            messages = await _hooked(hook, messages)
+    return messages
+
+
+def _may_change(message: Message) -> bool:
+    is_plain = not {"function_call", "context"} & set(message)
+    return is_plain and message.get("content") not in (None, "", EXIT)
+
+
+async def _hooked(hook: Any, *given: Any) -> Any:
+    made = await call_plain(hook, *given)
+    return await made if inspect.isawaitable(made) else made
+
+
+async def say(
+    agent: ConversableAgent,
+    message: str | Mapping[str, Any],
+    recipient: ConversableAgent,
+    *,
+    silent: bool = False,
+) -> None:
+    """Delivers a message as the hooks of its sender change it."""
+    for name in ("process_message_before_send", "a_process_message_before_send"):
+        for hook in agent.hook_lists[name]:
+            message = await _hooked(hook, agent, message, recipient, silent)
+    agent.deliver(message, recipient, silent=silent)
 
 
 async def termination_and_human(
-    agent: ConversableAgent, messages: list[Message], sender: ConversableAgent
+    agent: ConversableAgent, messages: list[Message], sender: Any, config: Any = None
 ) -> Reply:
     """Stops, asks the person, or lets the auto reply go on (ENGINE 1.4, the whole table)."""
+    if sender is None or not messages:
+        return False, None
     last = messages[-1]
-    ends = agent.is_termination_msg(last)
-    at_limit = agent.auto_replies(sender) >= agent.max_consecutive_auto_reply
+    ends = bool(agent.is_termination_msg(last))
+    at_limit = agent.auto_replies(sender) >= agent.max_consecutive_auto_reply(sender)
     answer = await _answer(agent, sender, ends=ends, at_limit=at_limit)
     if answer == EXIT:
-        agent.reset_auto_replies(sender)
-        _note_end(agent, ends=ends, at_limit=at_limit)
+        agent.reset_consecutive_auto_reply_counter(sender)
+        _note_end(agent, sender, ends=ends, at_limit=at_limit)
         return True, None
-    if answer or (answer is not None and agent.max_consecutive_auto_reply == 0):
-        agent.reset_auto_replies(sender)
+    if answer or (answer is not None and agent.max_consecutive_auto_reply(sender) == 0):
+        agent.reset_consecutive_auto_reply_counter(sender)
         return True, _human_reply(answer, last)
     agent.count_auto_reply(sender)
     return False, None
@@ -78,13 +119,15 @@ async def _answer(
             return EXIT if not answer and ends else answer
 
 
-def _note_end(agent: ConversableAgent, *, ends: bool, at_limit: bool) -> None:
+def _note_end(
+    agent: ConversableAgent, sender: ConversableAgent, *, ends: bool, at_limit: bool
+) -> None:
     if agent.human_input_mode == "ALWAYS":
         reason = f"{agent.name} ended the conversation"
     elif ends:
         reason = f"{agent.name} recognised the end of the task"
     elif at_limit:
-        reason = f"{agent.name} reached its {agent.max_consecutive_auto_reply} auto replies"
+        reason = f"{agent.name} reached its {agent.max_consecutive_auto_reply(sender)} auto replies"
     else:
         reason = f"{agent.name} ended the conversation"
     current_context().ended_by = reason
@@ -93,11 +136,15 @@ def _note_end(agent: ConversableAgent, *, ends: bool, at_limit: bool) -> None:
 def _human_reply(answer: str, last: Message) -> Message:
     """A person's words; calls that were pending are answered as interrupted."""
     reply: Message = {"role": "user", "content": answer}
-    if calls := last.get("tool_calls"):
-        reply["tool_responses"] = [
-            {"tool_call_id": c.get("id", ""), "role": "tool", "content": "USER INTERRUPTED"}
-            for c in calls
-        ]
+    answers = [
+        {"tool_call_id": call.get("id", ""), "role": "tool", "content": INTERRUPTED}
+        for call in last.get("tool_calls") or []
+    ]
+    if function := last.get("function_call"):
+        name = function.get("name", "")
+        answers.insert(0, {"name": name, "role": "function", "content": INTERRUPTED})
+    if answers:
+        reply["tool_responses"] = answers
     return reply
 
 
@@ -114,87 +161,29 @@ async def ask_person(
         agent=agent.name,
         actions=["skip", "end"] if may_skip else ["end"],
     )
+    return await _asked(agent, question, key)
+
+
+async def ask_opening(agent: ConversableAgent) -> str:
+    """Asks the person behind an agent for the first message of a chat."""
+    context = current_context()
+    key = context.next_key()
+    question = InputRequested(context.identifier(key), "text", ">", agent.name, [])
+    return await _asked(agent, question, key)
+
+
+async def _asked(agent: ConversableAgent, question: InputRequested, key: str) -> str:
+    context = current_context()
     context.emit(question)
 
     async def ask(_: int) -> dict[str, Any]:
+        if agent.asks_itself:
+            return {"text": await agent.a_get_human_input(question.prompt)}
         return {"text": await context.ask(question)}
 
-    effect = Effect(
-        key,
-        "input",
-        context.turns + 1,
-        agent.name,
-        {"question": question.question, "form": question.form},
-    )
+    request = {"question": question.question, "form": question.form}
+    effect = Effect(key, "input", context.turns + 1, agent.name, request)
     outcome = await context.effects.do(effect, ask)
     answer = str(outcome.result.get("text") or "")
     agent.human_input.append(answer)
     return answer
-
-
-async def code_execution(
-    agent: ConversableAgent, messages: list[Message], sender: ConversableAgent
-) -> Reply:
-    """Runs the code blocks of the newest message that has any, through the agent's executor."""
-    config = agent.code_execution
-    if config is None:
-        return False, None
-    blocks = blocks_to_run(messages, config.last_n_messages)
-    if not blocks:
-        return False, None
-    context = current_context()
-    turn = context.begin_turn(agent.name)
-    request = {"blocks": [[b.language, b.code] for b in blocks]}
-    effect = Effect(context.next_key(), "code", turn, agent.name, request)
-
-    async def run(_: int) -> dict[str, Any]:
-        result = await config.executor.run(blocks)
-        return {
-            "exit_code": result.exit_code,
-            "output": result.output,
-            "seconds": result.seconds,
-            "artifacts": result.artifacts,
-        }
-
-    result = (await context.effects.do(effect, run)).result
-    context.emit(CodeExecuted(turn=turn, agent=agent.name, language=blocks[0].language, **result))
-    status: Literal["succeeded", "failed"] = "failed" if result["exit_code"] else "succeeded"
-    return True, (
-        f"exitcode: {result['exit_code']} (execution {status})\nCode output: {result['output']}"
-    )
-
-
-async def model(
-    agent: ConversableAgent, messages: list[Message], sender: ConversableAgent
-) -> Reply:
-    """Asks the agent's models. No content means: not final, the default reply is sent."""
-    if not agent.llm:
-        return False, None
-    found = facts(messages, current_context().task) if agent.prompt.needs_facts else NO_FACTS
-    system = [{"role": "system", "content": agent.system_message}] if agent.system_message else []
-    call = Call(
-        agent=agent.name,
-        purpose="turn",
-        messages=prompt_messages(system, on_wire(messages), agent.prompt, found),
-        rule=agent.prompt.reply,
-        found=found,
-    )
-    result = await call_model(agent.llm, call)
-    content = result["content"]
-    return (True, clean(content)) if content is not None else (False, None)
-
-
-def on_wire(messages: list[Message]) -> list[Message]:
-    """Stored messages as a model gets them: tool responses become messages of their own."""
-    if not any("tool_responses" in m for m in messages):
-        return messages
-    wire: list[Message] = []
-    for message in messages:
-        responses = message.get("tool_responses")
-        if not responses:
-            wire.append(message)
-            continue
-        wire += [{k: v for k, v in r.items() if v is not None} for r in responses]
-        if message.get("role") != "tool":
-            wire.append({k: v for k, v in message.items() if k != "tool_responses"})
-    return wire

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from .context import current_context
 from .effects import Effect
-from .errors import DefinitionError
+from .errors import DefinitionError, SkippedChoiceError
 from .events import InputRequested
+from .sync import call_plain
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
-    from .group_chat import GroupChat, GroupChatManager
+    from .group_chat import GroupChat
+    from .manager import GroupChatManager
 
 MANUAL_PROMPT = (
     "Enter the number of the next speaker (enter nothing or `q` to use auto selection): "
@@ -37,24 +40,30 @@ class NoEligibleSpeakerError(Exception):
     """Nobody may speak after the last speaker: the group chat ends quietly."""
 
 
-def eligible(group: GroupChat, last: ConversableAgent, *, compat: bool) -> list[ConversableAgent]:
+def eligible(
+    group: GroupChat,
+    last: ConversableAgent,
+    *,
+    compat: bool,
+    among: list[ConversableAgent] | None = None,
+) -> list[ConversableAgent]:
     """The agents that repeat rules and the transition graph allow after `last`.
 
     A member without a key in the graph ends the chat; an outsider may be followed by anyone.
     With nobody left, AutoGen 0.2 considers all agents (compat); otherwise the chat ends.
     """
-    agents = group.agents
+    agents = group.agents if among is None else among
     repeat = group.allow_repeat_speaker
     may_repeat = last in repeat if isinstance(repeat, list) else bool(repeat)
     candidates = agents if may_repeat else [a for a in agents if a is not last]
     graph = group.transitions
-    if graph is not None and last in agents:
+    if graph is not None and last in group.agents:
         if last not in graph:
             raise NoEligibleSpeakerError(f"nobody may follow {last.name}")
         candidates = [a for a in candidates if a in graph[last]]
     if not candidates:
         if compat:
-            return agents
+            return group.agents
         raise NoEligibleSpeakerError(f"nobody may follow {last.name}")
     return candidates
 
@@ -88,17 +97,26 @@ def mentions(text: str, names: Sequence[str]) -> list[str]:
 
 
 async def select(group: GroupChat, manager: GroupChatManager, last: ConversableAgent) -> Selection:
-    """Chooses the next speaker, or raises NoEligibleSpeakerError or DefinitionError."""
-    method = str(group.speaker_selection_method).lower()
+    """Chooses the next speaker (ENGINE 2.3). Raises NoEligibleSpeakerError, DefinitionError."""
+    given: Any = group.speaker_selection_method
+    if callable(given):
+        given = await _by_function(group, given, last)
+        if isinstance(given, Selection):
+            return given
+    method = str(given).lower()
     if method not in METHODS:
         raise DefinitionError(
-            f"speaker_selection_method is {group.speaker_selection_method!r}; "
-            f"it must be one of {', '.join(METHODS)}"
+            f"speaker_selection_method is {given!r}; it must be one of {', '.join(METHODS)}"
         )
     if len(group.agents) < 2:
         raise DefinitionError("A group chat needs at least two agents")
     context = current_context()
-    candidates = eligible(group, last, compat=context.compat)
+    able = _able(group)
+    if len(able) == 1:
+        return Selection(able[0], able, method, f"only {able[0].name} can run what was called")
+    candidates = eligible(
+        group, last, compat=context.compat.nobody_means_everybody, among=able or None
+    )
     if len(candidates) == 1:
         return Selection(
             candidates[0], candidates, method, f"only {candidates[0].name} may follow {last.name}"
@@ -113,6 +131,48 @@ async def select(group: GroupChat, manager: GroupChatManager, last: ConversableA
     from .auto_select import select_by_model
 
     return await select_by_model(group, manager, last, candidates)
+
+
+async def _by_function(group: GroupChat, function: Any, last: ConversableAgent) -> Any:
+    """What a selecting function says: a Selection, or the name of a method for this turn."""
+    chosen = await call_plain(function, last, group)
+    if inspect.isawaitable(chosen):
+        chosen = await chosen
+    if chosen is None:
+        raise NoEligibleSpeakerError("the selecting function chose nobody")
+    if isinstance(chosen, str):
+        return chosen
+    if not hasattr(chosen, "chat_messages"):
+        raise DefinitionError(
+            "Custom speaker selection function returned an object of type "
+            f"{type(chosen)} instead of Agent or str."
+        )
+    if chosen not in group.agents:
+        raise DefinitionError(
+            f"Custom speaker selection function returned an agent {chosen.name} not in the "
+            "group chat."
+        )
+    return Selection(chosen, [chosen], "function", "chosen by a function")
+
+
+def _able(group: GroupChat) -> list[ConversableAgent]:
+    """Who can run what the last message calls; empty when it calls nothing."""
+    if not group.func_call_filter or not group.messages:
+        return []
+    last = group.messages[-1]
+    names = [str(c["function"]["name"]) for c in last.get("tool_calls") or []]
+    if last.get("function_call"):
+        names.append(str(last["function_call"]["name"]))
+    if not names:
+        return []
+    able = [a for a in group.agents if a.can_execute_function(names)]
+    able = able or [a for a in group.agents if a.function_map]
+    if not able:
+        raise DefinitionError(
+            f"No agent can execute the function {', '.join(names)}. "
+            "Please check the function_map of the agents."
+        )
+    return able
 
 
 async def _manual(
@@ -130,7 +190,10 @@ async def _manual(
         for agent in candidates:
             if agent.name == answer:
                 return Selection(agent, candidates, "manual", "chosen by a person")
-    pool = group.agents if current_context().compat else candidates
+    compat = current_context().compat
+    if compat.skipped_manual_crashes and group.speaker_selection_method != "manual":
+        raise SkippedChoiceError("A choice that a function asked for was skipped")
+    pool = group.agents if compat.nobody_means_everybody else candidates
     chosen = next_agent(group.agents, last, pool)
     return Selection(chosen, candidates, "manual", f"nobody chose; next in order after {last.name}")
 

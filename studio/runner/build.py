@@ -22,13 +22,17 @@ from ..definitions.workflows import (
     TwoAgentDefinition,
     WorkflowDefinition,
 )
-from ..engine.agents import AssistantAgent, CodeExecution, ConversableAgent, UserProxyAgent
+from ..engine.agents import AssistantAgent, ConversableAgent, UserProxyAgent
 from ..engine.chats import a_initiate_chat
+from ..engine.code_replies import CodeExecution
+from ..engine.compat import compat_of
 from ..engine.context import RunContext
 from ..engine.errors import DefinitionError
-from ..engine.group_chat import SELECT_MESSAGE, SELECT_PROMPT, GroupChat, GroupChatManager
+from ..engine.group_chat import GroupChat
+from ..engine.group_texts import SELECT_MESSAGE, SELECT_PROMPT
 from ..engine.llm.call import LLM, NANO
 from ..engine.llm.shape import shape
+from ..engine.manager import GroupChatManager
 from ..engine.prompting import Example, PromptRules, ReplyRule
 from ..engine.termination import Predicate, predicate
 from .models import Models
@@ -80,7 +84,7 @@ class Builder:
 
     def chat(self, context: RunContext) -> LiveChat:
         workflow = self.workflow
-        context.compat = workflow.compat == "autogen-0.2"
+        context.compat = compat_of(workflow.compat)
         match workflow:
             case TwoAgentDefinition():
                 initiator, recipient = workflow.initiator, workflow.recipient
@@ -157,11 +161,12 @@ class Builder:
         code = agent.code_execution_config
         return kind(
             agent.name,
-            agent.system_message,
+            system_message=agent.system_message,
             llm=self._llm(agent.models, agent.parameters.given()),
             is_termination_msg=_predicate(agent.is_termination_msg),
             max_consecutive_auto_reply=agent.max_consecutive_auto_reply,
             human_input_mode=agent.human_input_mode,
+            code_execution_config=False,
             code_execution=CodeExecution(last_n_messages=code.last_n_messages) if code else None,
             default_auto_reply=agent.default_auto_reply,
             description=agent.description or None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.engine import AssistantAgent, ConversableAgent, GroupChat, GroupChatManager, RunContext
+from studio.engine.compat import AUTOGEN_0_2, SAFE
 from studio.engine.events import (
     Delta,
     Event,
@@ -97,7 +98,8 @@ def manager_of(group: GroupChat, llm: LLM | None = None, **arguments: Any) -> Gr
 def context_of(
     log: Log | None = None, people: People | None = None, **arguments: Any
 ) -> RunContext:
-    """A context that keeps everything in `log` and asks `people`."""
+    """A context that keeps everything in `log` and asks `people`; compat=True is AutoGen's way."""
+    arguments["compat"] = AUTOGEN_0_2 if arguments.get("compat") else SAFE
     return RunContext(sink=log or Log(), ask=people or People([]), seed="seed", **arguments)
 
 

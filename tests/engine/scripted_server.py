@@ -18,6 +18,7 @@ class ScriptedServer:
     def __init__(self, replies: dict[str, list[Any]]) -> None:
         self.replies = {name: list(queue) for name, queue in replies.items()}
         self.calls: list[dict[str, Any]] = []
+        self._ids = 0
 
     async def __aenter__(self) -> ScriptedServer:
         self._runner, self.port = await listen("/{agent}/v1/chat/completions", self._complete)
@@ -29,7 +30,8 @@ class ScriptedServer:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         agent = request.match_info["agent"]
         body = await request.json()
-        self.calls.append({"agent": agent, "messages": body["messages"]})
+        kept = {k: body[k] for k in ("tools", "functions", "response_format") if body.get(k)}
+        self.calls.append({"agent": agent, "messages": body["messages"], **kept})
         queue = self.replies.get(agent) or []
         if not queue:
             return web.json_response({"error": {"message": f"no reply for {agent}"}}, status=400)
@@ -37,16 +39,38 @@ class ScriptedServer:
         if isinstance(reply, dict) and "error" in reply:
             status = reply["error"].get("status", 500)
             return web.json_response({"error": reply["error"]}, status=status, headers=NOT_AGAIN)
-        content = reply if isinstance(reply, str) else reply.get("content")
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
-        delta: dict[str, Any] = {"role": "assistant", "content": content}
+        delta = {"role": "assistant", **self._delta(reply)}
         usage = {"prompt_tokens": 10, "completion_tokens": 5}
+        model = f"script/{agent}"
         for chunk in (
-            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
-            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": usage},
+            {"model": model, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+            {"model": model, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {"model": model, "choices": [], "usage": usage},
         ):
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         await response.write(b"data: [DONE]\n\n")
         return response
+
+    def _delta(self, reply: Any) -> dict[str, Any]:
+        """A scripted reply as the delta of a stream; ids of tool calls count up per server."""
+        if isinstance(reply, str):
+            return {"content": reply}
+        delta: dict[str, Any] = {"content": reply.get("content")}
+        if function := reply.get("function_call"):
+            delta["function_call"] = _function(function)
+        calls = []
+        for index, call in enumerate(reply.get("tool_calls", [])):
+            self._ids += 1
+            calls.append({"index": index, "id": f"call_{self._ids}", "type": "function",
+                          "function": _function(call)})  # fmt: skip
+        return {**delta, "tool_calls": calls} if calls else delta
+
+
+def _function(call: dict[str, Any]) -> dict[str, Any]:
+    arguments = call["arguments"]
+    return {
+        "name": call["name"],
+        "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
+    }

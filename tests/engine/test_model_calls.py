@@ -12,8 +12,8 @@ from studio.engine.context import entered
 from studio.engine.errors import DefinitionError, ModelError
 from studio.engine.events import ModelCalled, TurnStarted
 from studio.engine.llm.call import LLM, Call, call_model, cost_nano
-from studio.engine.llm.models import ModelReply, ModelRequest, ModelSpec, Profile
-from studio.engine.llm.retry import ATTEMPTS, complete_with_retries
+from studio.engine.llm.models import ATTEMPTS, ModelReply, ModelRequest, ModelSpec, Profile
+from studio.engine.llm.retry import complete_with_retries
 from studio.engine.prompting import Facts, ReplyRule
 
 from .builders import Clients, Log, context_of, llm_of, spec_at

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .extract import CodeBlock
+from .rules import CodeRules
 
 NO_SANDBOX = "No sandbox on this machine yet"
 
@@ -21,11 +22,13 @@ class CodeResult:
 
 
 class CodeExecutor(Protocol):
-    async def run(self, blocks: list[CodeBlock]) -> CodeResult: ...
+    """Runs blocks in order. `rules` are the chat's, for executors that have none of their own."""
+
+    async def run(self, blocks: list[CodeBlock], rules: CodeRules | None = None) -> CodeResult: ...
 
 
 class RefusingExecutor:
     """Runs nothing: where there is no sandbox, code does not run."""
 
-    async def run(self, blocks: list[CodeBlock]) -> CodeResult:
+    async def run(self, blocks: list[CodeBlock], rules: CodeRules | None = None) -> CodeResult:
         return CodeResult(exit_code=126, output=NO_SANDBOX)

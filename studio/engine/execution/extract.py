@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +12,13 @@ from ..messages import text_of
 
 _OPENING = re.compile(r"```[ \t]*(?:(\w+)[ \t]*)?\r?\n")
 _CLOSING = re.compile(r"\r?\n[ \t]*```")
+UNKNOWN = "unknown"
+INVALID_LAST_N = "last_n_messages must be either a non-negative integer, or the string 'auto'."
 
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """`language` is lower-case as tagged, or inferred: sh, python or ""."""
+    """`language` is lower-case as tagged, or inferred: sh, python or "" (see `legacy_blocks`)."""
 
     language: str
     code: str
@@ -24,16 +26,29 @@ class CodeBlock:
 
 def code_blocks(text: str) -> list[CodeBlock]:
     """Fenced blocks in order; inline code is never code to run."""
-    blocks, at = [], 0
+    return [
+        CodeBlock((tag or infer_language(code)).lower(), code) for tag, code in _fenced_blocks(text)
+    ]
+
+
+def legacy_blocks(text: str) -> list[CodeBlock]:
+    """As AutoGen 0.2 extracts without an executor: tags as written, "" where there is none.
+
+    Without any block the whole text is one of the language "unknown".
+    """
+    return [CodeBlock(*block) for block in _fenced_blocks(text)] or [CodeBlock(UNKNOWN, text)]
+
+
+def _fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Tag ("" if none) and code of every block."""
+    at = 0
     while opening := _OPENING.search(text, at):
         # the line end before the closing fence may be the one that ends the opening's body
         closing = _CLOSING.search(text, opening.end())
         if closing is None:
             break
-        code = text[opening.end() : closing.start()]
-        blocks.append(CodeBlock((opening[1] or infer_language(code)).lower(), code))
+        yield opening[1] or "", text[opening.end() : closing.start()]
         at = closing.end()
-    return blocks
 
 
 def infer_language(code: str) -> str:
@@ -49,12 +64,16 @@ def infer_language(code: str) -> str:
 
 
 def blocks_to_run(
-    messages: Sequence[dict[str, Any]], last_n: int | Literal["auto"]
+    messages: Sequence[dict[str, Any]], last_n: int | Literal["auto"], *, legacy: bool = False
 ) -> list[CodeBlock]:
     """The blocks of the newest message that has any.
 
-    "auto" looks back to the agent's own last message, a number at that many last messages.
+    "auto" looks back to the agent's own last message, a number at that many last messages: 0 at
+    all of them, as AutoGen 0.2 does, and with `legacy` (no executor) at none. Anything else is a
+    ValueError.
     """
+    if last_n != "auto" and not (isinstance(last_n, int) and last_n >= 0):
+        raise ValueError(INVALID_LAST_N)
     scan = len(messages)
     if last_n == "auto":
         scan = 0
@@ -62,9 +81,11 @@ def blocks_to_run(
             if message.get("role") != "user":
                 break
             scan += 1
-    else:
+    elif last_n or legacy:
         scan = min(scan, last_n)
     for message in reversed(messages[len(messages) - scan :]):
-        if blocks := code_blocks(text_of(message.get("content"))):
+        text = text_of(message.get("content"))
+        blocks = legacy_blocks(text) if legacy else code_blocks(text)
+        if blocks and not (legacy and [b.language for b in blocks] == [UNKNOWN]):
             return blocks
     return []

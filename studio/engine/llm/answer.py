@@ -36,6 +36,8 @@ class Answer:
     size: int = 0
     fresh: list[str] = field(default_factory=list)
     done: bool = False
+    function: dict[str, Any] = field(default_factory=dict)
+    served: str = ""
 
     async def read(self, response: Any) -> None:
         pieces = response.aiter_bytes()
@@ -70,6 +72,7 @@ class Answer:
                 raise ModelError("The model's server reported an error", detail=detail)
             if isinstance(usage := chunk.get("usage"), dict):
                 self.usage = usage
+            self.served = str(chunk.get("model") or self.served)
             choices = chunk.get("choices")
             if not choices:
                 return
@@ -80,6 +83,8 @@ class Answer:
                 self._add(str(text))
             for call in delta.get("tool_calls") or []:
                 self._add_call(call)
+            if function := delta.get("function_call"):
+                self._add_function(self.function, function)
         except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(
                 "The model's server sent something that is not valid JSON",
@@ -104,11 +109,13 @@ class Answer:
             {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
         )
         call["id"] = delta.get("id") or call["id"]
-        function = delta.get("function") or {}
+        self._add_function(call["function"], delta.get("function") or {})
+
+    def _add_function(self, function: dict[str, Any], delta: dict[str, Any]) -> None:
         for key in ("name", "arguments"):
-            text = function.get(key) or ""
+            text = delta.get(key) or ""
             self._grow(len(text))
-            call["function"][key] += text
+            function[key] = function.get(key, "") + text
 
     def reply(self, body: dict[str, Any], left_out: int) -> ModelReply:
         content = "".join(self.parts) if self.parts else None
@@ -127,6 +134,8 @@ class Answer:
             latency_ms=int((time.monotonic() - self.started) * 1000),
             first_token_ms=self.first,
             tool_calls=[self.calls[i] for i in sorted(self.calls)] or None,
+            function_call=self.function or None,
+            served=self.served,
             finish_reason=self.finish or "stop",
             estimated=estimated,
             left_out=left_out,

@@ -12,6 +12,7 @@ from ..errors import DefinitionError, ModelError
 from ..events import Delta, Failure, ModelCalled
 from ..prompting import Facts, ReplyRule
 from .constrain import NO_FACTS, constrain, fault, from_json, in_words, tidy
+from .kept import CacheSeed, ReplyCache
 from .models import Constraint, ModelClient, ModelReply, ModelRequest, ModelSpec
 from .retry import complete_with_retries
 
@@ -22,11 +23,17 @@ NANO = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class LLM:
-    """Models in order of preference, and how to find the client of each."""
+    """Models in order of preference, and how to find the client of each.
+
+    cache_seed    replies are kept and used again under this seed; None for not at all
+    formats_text  a message's `context` fills {names} in texts, not only functions
+    """
 
     models: tuple[ModelSpec, ...]
     client: Callable[[ModelSpec], ModelClient]
     parameters: dict[str, Any] = field(default_factory=dict)
+    cache_seed: CacheSeed = None
+    formats_text: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.models)
@@ -43,6 +50,7 @@ class Call:
     found: Facts = NO_FACTS
     names: Sequence[str] = ()
     tools: list[dict[str, Any]] | None = None
+    functions: list[dict[str, Any]] | None = None
 
 
 async def call_model(llm: LLM, call: Call) -> dict[str, Any]:
@@ -71,7 +79,7 @@ async def call_model(llm: LLM, call: Call) -> dict[str, Any]:
     result = outcome.result
     context.calls[(result["model_id"], call.agent)] += int(result.get("calls", 1))
     if call.purpose == "turn":
-        context.attempt = outcome.attempt
+        context.progress.attempt = outcome.attempt
     context.emit(
         ModelCalled(
             turn=turn,
@@ -83,7 +91,7 @@ async def call_model(llm: LLM, call: Call) -> dict[str, Any]:
             cost_usd=result["cost_nano"] / NANO,
             latency_ms=result["latency_ms"],
             first_token_ms=result["first_token_ms"],
-            cached=False,
+            cached=bool(result.get("cached")),
             effect=effect.key,
             estimated=result["estimated"] or None,
             left_out=result["left_out"] or None,
@@ -102,8 +110,9 @@ def _request(llm: LLM, call: Call) -> dict[str, Any]:
         request["reply"] = asdict(call.rule)
     if call.names:
         request["names"] = list(call.names)
-    if call.tools:
-        request["tools"] = call.tools
+    for name in ("tools", "functions"):
+        if offered := getattr(call, name):
+            request[name] = offered
     return request
 
 
@@ -168,8 +177,12 @@ async def _answer(llm: LLM, spec: ModelSpec, call: Call, live: _Live, index: int
         parameters=llm.parameters,
         constraint=_constraint(spec, call),
         tools=call.tools,
+        functions=call.functions,
         index=index,
     )
+    cache = ReplyCache.of(llm, spec, request)
+    if cache and (kept := await cache.get()):
+        return _result(spec, call, [kept], []) | {"cached": True}
     asked_in_words = not call.rule.is_free and request.constraint == Constraint()
     if asked_in_words and spec.provider != "scripted":
         words = in_words(call.rule, call.found)
@@ -188,6 +201,8 @@ async def _answer(llm: LLM, spec: ModelSpec, call: Call, live: _Live, index: int
             request = replace(request, messages=again)
             reply = await complete_with_retries(client, spec, request, live.text, live.retry)
             replies.append(reply)
+    if cache:
+        await cache.set(reply)
     appended = request.messages[len(call.messages) :]
     return _result(spec, call, replies, appended)
 
@@ -212,6 +227,8 @@ def _result(
     return {
         "content": content,
         "tool_calls": last.tool_calls,
+        "function_call": last.function_call,
+        "served": last.served,
         "model": spec.name,
         "model_id": spec.id,
         "prompt_tokens": sent,

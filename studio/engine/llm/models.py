@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+ATTEMPTS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -39,7 +41,10 @@ async def nowhere() -> Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One way to reach one model. `price` is USD per million tokens, `timeout` seconds in all."""
+    """One way to reach one model. `price` is USD per million tokens, `timeout` seconds in all.
+
+    `attempts` counts the first one; `settings` are what a client of one's own wants to know.
+    """
 
     id: str
     name: str
@@ -54,6 +59,8 @@ class ModelSpec:
     profile: Profile = Profile()
     script: Any = None
     word_delay: float = 0.0
+    attempts: int = ATTEMPTS
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class ModelRequest:
     parameters: dict[str, Any] = field(default_factory=dict)
     constraint: Constraint = Constraint()
     tools: list[dict[str, Any]] | None = None
+    functions: list[dict[str, Any]] | None = None
     index: int = 0
 
 
@@ -84,7 +92,8 @@ class ModelRequest:
 class ModelReply:
     """What came back. Tokens are estimates when `estimated`; times in ms.
 
-    `sent` is the body of the request without its messages.
+    `sent` is the body of the request without its messages, `served` the model that the server
+    says it used.
     """
 
     content: str | None
@@ -93,6 +102,8 @@ class ModelReply:
     latency_ms: int
     first_token_ms: int | None
     tool_calls: list[dict[str, Any]] | None = None
+    function_call: dict[str, Any] | None = None
+    served: str = ""
     finish_reason: str = "stop"
     estimated: bool = False
     left_out: int = 0

@@ -69,6 +69,8 @@ class OpenAIClient:
         }
         if request.tools and spec.profile.tools == "native":
             body["tools"] = request.tools
+        if request.functions and spec.profile.tools == "native":
+            body["functions"] = request.functions
         if request.constraint.grammar and spec.profile.structured == "grammar":
             body["grammar"] = request.constraint.grammar
             if "max_tokens" in body:

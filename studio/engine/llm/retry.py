@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from ..errors import ModelError
 from .models import ModelClient, ModelReply, ModelRequest, ModelSpec, OnText
 
-ATTEMPTS = 4
 FIRST_PAUSE = 0.5  # seconds; doubles, with full jitter so that many sessions do not march in step
 OnRetry = Callable[[ModelError, float], None]
 
@@ -29,7 +28,7 @@ async def complete_with_retries(
     the server asks for is kept when there is time for it.
     """
     deadline = time.monotonic() + spec.timeout
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, spec.attempts + 1):
         left = deadline - time.monotonic()
         try:
             async with asyncio.timeout(left):
@@ -40,7 +39,8 @@ async def complete_with_retries(
             ) from None
         except ModelError as error:
             pause = _pause(error, attempt)
-            if not error.retryable or attempt == ATTEMPTS or time.monotonic() + pause >= deadline:
+            is_over = attempt == spec.attempts or time.monotonic() + pause >= deadline
+            if not error.retryable or is_over:
                 raise _with_tries(error, attempt) from error
             on_retry(error, pause)
         await sleep(pause)

@@ -1,0 +1,147 @@
+"""What an agent remembers: the messages of each chat, and how often it answered by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from .context import current_context
+from .errors import DefinitionError
+from .events import MessageSent
+from .messages import KEPT_KEYS, Message, as_message, has_calls
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from .agents import ConversableAgent
+
+
+class Memory:
+    """The part of an agent that stores and forgets."""
+
+    name: str
+    chat_messages: dict[ConversableAgent, list[Message]]
+    human_input: list[str]
+    reply_at_receive: dict[ConversableAgent, bool]
+    usage: Usage
+    _limit: int
+    _limits: dict[ConversableAgent, int]
+    _auto_replies: dict[ConversableAgent, int]
+
+    # -- sending and storing
+
+    def store(self, message: str | Mapping[str, Any], peer: ConversableAgent, *, own: bool) -> None:
+        """Keeps a message of the chat with `peer`: our own words, or theirs."""
+        given = as_message(message)
+        kept = {k: given[k] for k in KEPT_KEYS if given.get(k) is not None}
+        if "content" not in kept:
+            if not has_calls(kept) and given.get("content") is None:
+                raise DefinitionError(f"{self.name} has a message with neither content nor calls")
+            kept["content"] = None
+        role = given.get("role")
+        if role in ("tool", "function"):
+            kept["role"] = role
+            if role == "tool" and "name" not in given:
+                kept.pop("name", None)
+        else:
+            kept["role"] = given.get("override_role") or ("assistant" if own else "user")
+            if has_calls(kept):
+                kept["role"] = "assistant"
+            else:
+                kept.setdefault("name", self.name if own else peer.name)
+        self.chat_messages[peer].append(kept)
+
+    def deliver(
+        self, message: str | Mapping[str, Any], recipient: ConversableAgent, *, silent: bool = False
+    ) -> None:
+        """Stores a message on both sides; unless silent, it is a turn that everybody sees."""
+        self.store(message, recipient, own=True)
+        recipient.store(message, cast("ConversableAgent", self), own=False)
+        if silent:
+            return
+        given = as_message(message)
+        context = current_context()
+        turn, attempt = context.finish_turn()
+        role = given.get("role")
+        context.emit(
+            MessageSent(
+                turn=turn,
+                attempt=attempt,
+                agent=self.name,
+                to=recipient.name,
+                content=given.get("content"),
+                tool_calls=given.get("tool_calls"),
+                tool_responses=given.get("tool_responses"),
+                function_call=given.get("function_call"),
+                role=role if role in ("tool", "function") else None,
+            )
+        )
+
+    def last_message(self, peer: ConversableAgent | None = None) -> Message | None:
+        """The last message of the chat with `peer`; of the only chat there is when it is None.
+
+        Raises DefinitionError when there are several chats, or none with this peer.
+        """
+        if peer is None:
+            if len(self.chat_messages) > 1:
+                raise DefinitionError(
+                    f"{self.name} has spoken with several agents; say whose last message is meant"
+                )
+            return next((m[-1] for m in self.chat_messages.values() if m), None)
+        messages = self.chat_messages.get(peer)
+        return messages[-1] if messages else None
+
+    # -- counting replies
+
+    def auto_replies(self, sender: ConversableAgent) -> int:
+        """How many auto replies this sender has had in a row."""
+        return self._auto_replies[sender]
+
+    def count_auto_reply(self, sender: ConversableAgent) -> None:
+        self._auto_replies[sender] += 1
+
+    def reset_consecutive_auto_reply_counter(self, sender: ConversableAgent | None = None) -> None:
+        """For one sender, or for all."""
+        if sender is None:
+            self._auto_replies.clear()
+        else:
+            self._auto_replies[sender] = 0
+
+    def max_consecutive_auto_reply(self, sender: ConversableAgent | None = None) -> int:
+        return self._limit if sender is None else self._limits.get(sender, self._limit)
+
+    def update_max_consecutive_auto_reply(
+        self, value: int, sender: ConversableAgent | None = None
+    ) -> None:
+        if sender is None:
+            self._limit = value
+            self._limits.clear()
+        else:
+            self._limits[sender] = value
+
+    # -- memory
+
+    def clear_history(
+        self,
+        recipient: ConversableAgent | None = None,
+        nr_messages_to_preserve: int | None = None,
+    ) -> None:
+        """Forgets the chat with one agent, or all chats but their last messages (ENGINE 1.7).
+
+        A tool's answer that would come first keeps the call before it.
+        """
+        if recipient is not None:
+            self.chat_messages[recipient].clear()
+            return
+        for messages in self.chat_messages.values():
+            keep = nr_messages_to_preserve or 0
+            if keep and len(messages) > keep and "tool_responses" in messages[-keep]:
+                keep += 1
+            del messages[: len(messages) - keep if keep else None]
+
+    def reset(self) -> None:
+        """Forgets all chats, counters and what people answered."""
+        self.clear_history()
+        self.human_input.clear()
+        self.reset_consecutive_auto_reply_counter()
+        self.reply_at_receive.clear()
+        self.usage = Usage()

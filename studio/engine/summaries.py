@@ -1,0 +1,88 @@
+"""What a chat came to, in words: its last message, a model's summary, or a function's."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from .context import current_context
+from .errors import DefinitionError, ModelError
+from .llm.call import Call, call_model
+from .messages import text_of
+from .model_replies import on_wire
+from .sync import call_plain
+from .termination import TERMINATE
+
+if TYPE_CHECKING:
+    from .agents import ConversableAgent
+
+SUMMARY_PROMPT = (
+    "Summarize the takeaway from the conversation. Do not add any introductory phrases."
+)
+
+
+async def summarize(
+    initiator: ConversableAgent,
+    recipient: ConversableAgent,
+    method: Any,
+    arguments: dict[str, Any] | None = None,
+) -> str:
+    """last_msg: the last message without TERMINATE; reflection_with_llm: a model's words.
+
+    A function gets (initiator, recipient, arguments); None is "". `arguments` may hold
+    summary_prompt and summary_role.
+    """
+    given = arguments or {}
+    if callable(method):
+        made = await call_plain(method, initiator, recipient, given)
+        return str(await made if inspect.isawaitable(made) else made)
+    match method:
+        case None | "none":
+            return ""
+        case "last_msg":
+            return _last_message(initiator, recipient)
+        case "reflection_with_llm":
+            return await _reflection(initiator, recipient, given)
+        case _:
+            raise DefinitionError(
+                f"summary_method {method!r} is not last_msg, reflection_with_llm or none"
+            )
+
+
+def _last_message(initiator: ConversableAgent, recipient: ConversableAgent) -> str:
+    message = recipient.last_message(initiator)
+    group = getattr(recipient, "groupchat", None)
+    if group is not None and group.messages and not current_context().compat.summary_of_opening:
+        message = group.messages[-1]
+    if message is None:
+        return ""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "\n".join(p["text"] for p in content if p.get("type") == "text")
+    return text_of(content).replace(TERMINATE, "")
+
+
+async def _reflection(
+    initiator: ConversableAgent, recipient: ConversableAgent, arguments: dict[str, Any]
+) -> str:
+    asked = recipient if recipient.llm else initiator
+    if not asked.llm:
+        raise DefinitionError("summary_method reflection_with_llm needs a model on either side")
+    prompt = arguments.get("summary_prompt") or SUMMARY_PROMPT
+    if not isinstance(prompt, str):
+        raise DefinitionError("The summary_prompt must be a string.")
+    role = arguments.get("summary_role") or "system"
+    group = getattr(recipient, "groupchat", None)
+    said = group.messages if group is not None else recipient.chat_messages[initiator]
+    asking = {"role": role, "content": prompt}
+    call = Call(recipient.name, "summary", [*on_wire(said), asking])
+    try:
+        result = await call_model(asked.llm, call)
+    except ModelError as error:
+        if error.status != 400:
+            raise
+        warnings.warn(f"no summary: {error}", stacklevel=2)
+        return ""
+    asked.usage.add(result)
+    return str(result["content"] or "")
