@@ -146,9 +146,12 @@ class Api:
 
     def pair(self, *models: str, max_turns: int = 2, **fields: Any) -> str:
         """A stand-in who asks an assistant `max_turns` times."""
+        return self.pair_of(self.assistant(*models), max_turns, **fields)
+
+    def pair_of(self, assistant: str, max_turns: int = 2, **fields: Any) -> str:
         given = {
-            "kind": "two_agent", "initiator": self.stand_in(),
-            "recipient": self.assistant(*models), "max_turns": max_turns,
+            "kind": "two_agent", "initiator": self.stand_in(), "recipient": assistant,
+            "max_turns": max_turns,
         }  # fmt: skip
         return str(self.create("workflows", **given | fields)["id"])
 

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, TypeAdapter
 
 from .common import (
     AgentName,
+    CacheSeed,
     ContextVariables,
     Definition,
     Hosts,
@@ -73,6 +74,8 @@ class Handoff(Strict):
 
 
 class _Agent(Definition):
+    """With a `cache_seed` an answer that was paid for is given again to the same request."""
+
     name: AgentName
     models: list[Reference] = Field(default=[], max_length=20)
     skills: list[Reference] = Field(default=[], max_length=50)
@@ -85,6 +88,7 @@ class _Agent(Definition):
     ask: Text = ""
     reply: ReplyDefinition = ReplyDefinition()
     parameters: Parameters = Parameters()
+    cache_seed: CacheSeed | None = None
     nested: list[NestedChat] = Field(default=[], max_length=20)
     handoffs: list[Handoff] = Field(default=[], max_length=20)
     context_variables: ContextVariables = {}

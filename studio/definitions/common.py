@@ -131,6 +131,7 @@ class Parameters(Strict):
         return self.model_dump(exclude_none=True)
 
 
+CacheSeed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 JsonScalar = str | int | float | bool | None
 # Lengths stand beside the patterns, not in them: "\w{1,64}" costs 7 MB and 30 ms to compile.
 Word = Annotated[str, StringConstraints(pattern=r"^\w+$", max_length=64)]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from .common import (
+    CacheSeed,
     ContextVariables,
     Definition,
     JsonScalar,
@@ -50,6 +51,7 @@ class _Workflow(Definition):
 
     initiator: Reference | None = None
     models: list[Reference] = Field(default=[], max_length=20)
+    cache_seed: CacheSeed | None = None
     summary_method: SummaryMethod = "last_msg"
     summary_prompt: Text | None = None
     is_termination_msg: TerminationMessage | None = None

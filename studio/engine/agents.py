@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 from .code_replies import CodeExecution, code_execution_of
 from .conversing import Conversing
 from .errors import DefinitionError
+from .handoffs import HandsOver
 from .llm.call import LLM
 from .llm.configured import llm_of
 from .memory import Memory
@@ -41,7 +42,7 @@ task is done and checked, answer with the result and end your message with TERMI
 ASSISTANT_DESCRIPTION = "An assistant that solves tasks with words and with code for others to run."
 
 
-class ConversableAgent(Conversing, Memory, Tooling):
+class ConversableAgent(Conversing, Memory, Tooling, HandsOver):
     """A participant of chats. Omitted arguments have AutoGen 0.2's defaults.
 
     is_termination_msg   stops this agent from answering; default: exactly "TERMINATE"

@@ -89,7 +89,7 @@ async def code_execution(
         return False, None
     context = current_context()
     turn = context.begin_turn(agent.name)
-    request = {"blocks": [{"language": b.language, "code": b.code} for b in blocks]}
+    request = {"blocks": [[b.language, b.code] for b in blocks]}
     effect = Effect(context.next_key(), "code", turn, agent.name, request)
     rules = context.compat.code
 

@@ -10,16 +10,19 @@ function may itself call a sync method, to any depth.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+CLOSE_SECONDS = 2.0
 
 
 @dataclass
@@ -131,6 +134,13 @@ async def _outcome(
         return None, error
 
 
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Closes connections before the interpreter ends; a hanging server holds nobody up."""
+    with suppress(Exception):
+        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(CLOSE_SECONDS)
+    loop.call_soon_threadsafe(loop.stop)
+
+
 def _started() -> asyncio.AbstractEventLoop:
     global _loop, _thread
     with _starting:
@@ -138,4 +148,5 @@ def _started() -> asyncio.AbstractEventLoop:
             _loop = asyncio.new_event_loop()
             _thread = threading.Thread(target=_loop.run_forever, name="studio-engine", daemon=True)
             _thread.start()
+            atexit.register(_end, _loop)
         return _loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -9,6 +10,7 @@ from ..definitions.agents import (
     AGENT,
     AgentDefinition,
     AssistantDefinition,
+    CodeExecutionConfig,
     TeamDefinition,
     UserProxyDefinition,
 )
@@ -28,6 +30,7 @@ from ..engine.code_replies import CodeExecution
 from ..engine.compat import compat_of
 from ..engine.context import RunContext
 from ..engine.errors import DefinitionError
+from ..engine.execution.executor import CodeExecutor, RefusingExecutor
 from ..engine.group_chat import GroupChat
 from ..engine.group_texts import SELECT_MESSAGE, SELECT_PROMPT
 from ..engine.llm.call import LLM, NANO
@@ -68,11 +71,26 @@ class LiveChat:
         return result.summary
 
 
+ExecutorOf = Callable[[CodeExecutionConfig], CodeExecutor]
+"""What runs the code of an agent with these settings."""
+
+
+def refuse(_: CodeExecutionConfig) -> CodeExecutor:
+    """Where there is no sandbox, code does not run."""
+    return RefusingExecutor()
+
+
 class Builder:
     """Reads a snapshot; `parsed` agents and models are built once each."""
 
-    def __init__(self, models: Models, owner: str, snapshot: dict[str, Any]) -> None:
-        self.models, self.owner = models, owner
+    def __init__(
+        self,
+        models: Models,
+        owner: str,
+        snapshot: dict[str, Any],
+        executor_of: ExecutorOf = refuse,
+    ) -> None:
+        self.models, self.owner, self.executor_of = models, owner, executor_of
         self.workflow: WorkflowDefinition = WORKFLOW.validate_python(snapshot["workflow"])
         self.model_definitions = {
             one: ModelDefinition.model_validate(body) for one, body in snapshot["models"].items()
@@ -139,7 +157,7 @@ class Builder:
         )
         return GroupChatManager(
             chat,
-            llm=self._llm(group.models, {}),
+            llm=self._llm(group.models, {}, group.cache_seed),
             is_termination_msg=_predicate(group.is_termination_msg),
         )
 
@@ -162,20 +180,22 @@ class Builder:
         return kind(
             agent.name,
             system_message=agent.system_message,
-            llm=self._llm(agent.models, agent.parameters.given()),
+            llm=self._llm(agent.models, agent.parameters.given(), agent.cache_seed),
             is_termination_msg=_predicate(agent.is_termination_msg),
             max_consecutive_auto_reply=agent.max_consecutive_auto_reply,
             human_input_mode=agent.human_input_mode,
             code_execution_config=False,
-            code_execution=CodeExecution(last_n_messages=code.last_n_messages) if code else None,
+            code_execution=(
+                CodeExecution(self.executor_of(code), code.last_n_messages) if code else None
+            ),
             default_auto_reply=agent.default_auto_reply,
             description=agent.description or None,
             prompt=prompt_rules(agent),
         )
 
-    def _llm(self, ids: list[str], parameters: dict[str, Any]) -> LLM:
+    def _llm(self, ids: list[str], parameters: dict[str, Any], seed: int | None) -> LLM:
         specs = tuple(self.models.spec(self.owner, one, self.model_definitions[one]) for one in ids)
-        return LLM(specs, self.models.client, parameters)
+        return LLM(specs, self.models.client, parameters, cache_seed=seed)
 
 
 def exact_call(builder: Builder, call: dict[str, Any]) -> dict[str, Any]:

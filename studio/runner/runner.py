@@ -31,7 +31,7 @@ from ..store.known_secrets import KnownSecrets, Mask
 from ..store.secrets import Vault
 from ..store.sessions import Session
 from ..streaming.bus import Bus
-from .build import Builder, cast, exact_call
+from .build import Builder, ExecutorOf, cast, exact_call, refuse
 from .local_model import BuiltInModel
 from .models import Models
 from .states import Status, check_move
@@ -98,6 +98,7 @@ class Runner:
         token = [settings.token.get_secret_value()] if settings.token else []
         self.secrets = KnownSecrets(database, vault, token)
         self.models = Models(settings, self.secrets, local)
+        self.executor_of: ExecutorOf = refuse
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._closing = False
@@ -410,7 +411,9 @@ class Runner:
         if self._closing:
             return
         before = self._tasks.get(one)
-        worker = self._workers[one] = Worker(self.database, self.bus, self.models, one)
+        worker = self._workers[one] = Worker(
+            self.database, self.bus, self.models, self.executor_of, one
+        )
         task = asyncio.get_running_loop().create_task(worker.work(before), name=f"session {one}")
         self._tasks[one] = task
         task.add_done_callback(lambda done: self._forget(one, done))

@@ -16,7 +16,8 @@ from ..store import effects, events, sessions
 from ..store.database import Connection, Database
 from ..store.events import Changes, FencedError, new_row
 from ..streaming.bus import Bus
-from .build import Builder, LiveChat
+from .build import Builder, ExecutorOf, LiveChat
+from .kept_replies import KeptReplies
 from .models import Models
 from .recorder import Recorder
 
@@ -26,9 +27,16 @@ log = logging.getLogger("studio.runner")
 class Worker:
     """Plays one session until it ends, waits, pauses or is cut."""
 
-    def __init__(self, database: Database, bus: Bus, models: Models, session_id: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        models: Models,
+        executor_of: ExecutorOf,
+        session_id: str,
+    ) -> None:
         self.database, self.bus, self.models = database, bus, models
-        self.session_id = session_id
+        self.executor_of, self.session_id = executor_of, session_id
         self.recorder: Recorder | None = None
         self._pause: tuple[str, str] | None = None
         self._stopped_by: str | None = None
@@ -125,8 +133,11 @@ class Worker:
             effects=recorder,
             random=random.Random(session.seed),  # noqa: S311 - for repeatable speakers
             seed=session.seed,
+            open_cache=lambda seed: KeptReplies(
+                self.database, session.owner, seed, self.models.secrets.mask_now
+            ),
         )
-        chat = Builder(self.models, session.owner, snapshot).chat(context)
+        chat = Builder(self.models, session.owner, snapshot, self.executor_of).chat(context)
         summary = ""
         for number, task in enumerate(tasks, 1):
             recorder.run = number

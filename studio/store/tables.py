@@ -218,6 +218,17 @@ class ApiTokenRow(SQLModel, table=True):
     last_used_at: str | None = None
 
 
+class ReplyRow(SQLModel, table=True):
+    """A model's reply, kept under a seed; `key` is a hash of the request."""
+
+    __tablename__ = "reply"
+    owner_id: str = Field(primary_key=True)
+    seed: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body: str = Field(sa_type=Text)
+    at: str
+
+
 class SettingRow(SQLModel, table=True):
     """Small facts about the installation, as JSON."""
 
@@ -237,4 +248,5 @@ effect = SQLModel.metadata.tables["effect"]
 session_snapshot = SQLModel.metadata.tables["session_snapshot"]
 api_token = SQLModel.metadata.tables["api_token"]
 login = SQLModel.metadata.tables["login"]
+reply = SQLModel.metadata.tables["reply"]
 setting = SQLModel.metadata.tables["setting"]

@@ -40,7 +40,8 @@ def bodies(studio: StudioProcess) -> list[tuple[str, dict[str, Any]]]:
         examples=[{"user": "u", "assistant": "a"}], history=3, ask="{task}",
         reply={"starts_with": ["a"], "kind": "json", "min_words": 2, "max_words": 9,
                "capitals": True, "schema": {"type": "object"}},
-        parameters={"temperature": 0.1, "seed": 4}, context_variables={"a": 1},
+        parameters={"temperature": 0.1, "seed": 4}, cache_seed=7,
+        context_variables={"a": 1},
         handoffs=[{"to": other, "when": "w"}], nested=[{"workflow": pair["id"]}],
     )  # fmt: skip
     team = [agent["id"], other]
@@ -49,7 +50,7 @@ def bodies(studio: StudioProcess) -> list[tuple[str, dict[str, Any]]]:
         "speaker_selection_method": "auto", "models": [model["id"]], "limits": {"max_tokens": 500},
         "select_speaker_message_template": "x {roles}", "select_speaker_prompt_template": "y",
         "max_retries_for_selecting_speaker": 4, "summary_method": "reflection_with_llm",
-        "summary_prompt": "s", "is_termination_msg": {"kind": "contains", "text": "Q"},
+        "summary_prompt": "s", "cache_seed": 9, "is_termination_msg": {"kind": "contains", "text": "Q"},
         "termination": {"text": "x"}, "context_variables": {"z": True},
     }  # fmt: skip
     allowed = {"allowed_or_disallowed_speaker_transitions": {agent["id"]: team, other: [other]},

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -74,3 +78,19 @@ def _function(call: dict[str, Any]) -> dict[str, Any]:
         "name": call["name"],
         "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
     }
+
+
+@contextmanager
+def serving(replies: dict[str, list[Any]]) -> Iterator[ScriptedServer]:
+    """A scripted server in a thread of its own, for programs that run in other processes."""
+    server, loop = ScriptedServer(replies), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="scripted-server", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

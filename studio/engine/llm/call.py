@@ -88,7 +88,7 @@ async def call_model(llm: LLM, call: Call) -> dict[str, Any]:
             purpose=call.purpose,
             prompt_tokens=result["prompt_tokens"],
             completion_tokens=result["completion_tokens"],
-            cost_usd=result["cost_nano"] / NANO,
+            cost_usd=0.0 if result.get("cached") else result["cost_nano"] / NANO,
             latency_ms=result["latency_ms"],
             first_token_ms=result["first_token_ms"],
             cached=bool(result.get("cached")),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,7 +26,8 @@ ABOUT_THE_CALL = frozenset({
     "config_list", "cache", "cache_seed", "filter_func", "allow_format_str_template", "context",
     "tools", "functions", "stream",
 })  # fmt: skip
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, OpenAIClient] = WeakKeyDictionary()
+_Kept = tuple[OpenAIClient, AsyncGenerator[None]]
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _Kept] = WeakKeyDictionary()
 
 
 def llm_of(config: Mapping[str, Any] | bool | None) -> LLM | None:
@@ -127,12 +129,24 @@ def _client(spec: ModelSpec) -> ModelClient:
         return CustomClient()
     loop = asyncio.get_running_loop()
     if loop not in _clients:
-        _clients[loop] = OpenAIClient()
-    return _clients[loop]
+        client = OpenAIClient()
+        closing = _closed_with_the_loop(client)
+        with suppress(StopIteration):
+            closing.__anext__().send(None)
+        _clients[loop] = client, closing
+    return _clients[loop][0]
+
+
+async def _closed_with_the_loop(client: OpenAIClient) -> AsyncGenerator[None]:
+    """A loop ends the generators that it began before it ends itself, as asyncio.run has it do."""
+    try:
+        yield
+    finally:
+        await client.close()
 
 
 async def close_clients() -> None:
     """Closes the connections that this event loop opened for models; it may open new ones."""
-    client = _clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.close()
+    kept = _clients.pop(asyncio.get_running_loop(), None)
+    if kept is not None:
+        await kept[1].aclose()
