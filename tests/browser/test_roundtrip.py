@@ -50,7 +50,8 @@ def bodies(studio: StudioProcess) -> list[tuple[str, dict[str, Any]]]:
         "speaker_selection_method": "auto", "models": [model["id"]], "limits": {"max_tokens": 500},
         "select_speaker_message_template": "x {roles}", "select_speaker_prompt_template": "y",
         "max_retries_for_selecting_speaker": 4, "summary_method": "reflection_with_llm",
-        "summary_prompt": "s", "cache_seed": 9, "is_termination_msg": {"kind": "contains", "text": "Q"},
+        "summary_prompt": "s", "is_termination_msg": {"kind": "contains", "text": "Q"},
+        "cache_seed": 9,
         "termination": {"text": "x"}, "context_variables": {"z": True},
     }  # fmt: skip
     allowed = {"allowed_or_disallowed_speaker_transitions": {agent["id"]: team, other: [other]},
