@@ -82,12 +82,15 @@ async def code_execution(
     setting = agent.code_execution
     if setting is None:
         return False, None
+    context = current_context()
     blocks = blocks_to_run(
-        messages, setting.last_n_messages, legacy=getattr(setting.executor, "is_legacy", False)
+        messages,
+        setting.last_n_messages,
+        legacy=getattr(setting.executor, "is_legacy", False),
+        none_is_all=context.compat.none_means_all,
     )
     if not blocks:
         return False, None
-    context = current_context()
     turn = context.begin_turn(agent.name)
     request = {"blocks": [[b.language, b.code] for b in blocks]}
     effect = Effect(context.next_key(), "code", turn, agent.name, request)

@@ -29,6 +29,7 @@ class Compat:
     summary_of_opening      last_msg of a group opened by an outsider is its own opening message
     free_selection          a selecting model is not held to the list of names
     skipped_manual_crashes  skipping a manual choice that a function or "Manual" asked for raises
+    none_means_all          an agent that is to look for code in no message looks in all
     sends_empty_system      an agent without a system message sends an empty one
     own_turns_as_others     a resumed agent gets its own earlier turns with role user
     """
@@ -40,6 +41,7 @@ class Compat:
     summary_of_opening: bool = False
     free_selection: bool = False
     skipped_manual_crashes: bool = False
+    none_means_all: bool = False
     sends_empty_system: bool = False
     own_turns_as_others: bool = False
 
@@ -53,6 +55,7 @@ AUTOGEN_0_2 = Compat(
     summary_of_opening=True,
     free_selection=True,
     skipped_manual_crashes=True,
+    none_means_all=True,
     sends_empty_system=True,
     own_turns_as_others=True,
 )

@@ -158,8 +158,9 @@ def test_an_invalid_last_n_is_refused(last_n: Any, legacy: bool) -> None:
 
 def test_zero_messages_are_all_of_them_or_none() -> None:
     heard = _heard("```sh\nls\n```", "prose")
-    assert blocks_to_run(heard, 0) == [CodeBlock("sh", "ls")]
-    assert blocks_to_run(heard, 0, legacy=True) == []
+    assert blocks_to_run(heard, 0) == []
+    assert blocks_to_run(heard, 0, none_is_all=True) == [CodeBlock("sh", "ls")]
+    assert blocks_to_run(heard, 0, legacy=True, none_is_all=True) == []
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,17 @@ def infer_language(code: str) -> str:
 
 
 def blocks_to_run(
-    messages: Sequence[dict[str, Any]], last_n: int | Literal["auto"], *, legacy: bool = False
+    messages: Sequence[dict[str, Any]],
+    last_n: int | Literal["auto"],
+    *,
+    legacy: bool = False,
+    none_is_all: bool = False,
 ) -> list[CodeBlock]:
     """The blocks of the newest message that has any.
 
-    "auto" looks back to the agent's own last message, a number at that many last messages: 0 at
-    all of them, as AutoGen 0.2 does, and with `legacy` (no executor) at none. Anything else is a
-    ValueError.
+    "auto" looks back to the agent's own last message, a number at that many last messages. Where
+    that is none, `none_is_all` looks at all of them, as AutoGen 0.2 does with an executor and not
+    without (`legacy`). Anything else is a ValueError.
     """
     if last_n != "auto" and not (isinstance(last_n, int) and last_n >= 0):
         raise ValueError(INVALID_LAST_N)
@@ -81,8 +85,10 @@ def blocks_to_run(
             if message.get("role") != "user":
                 break
             scan += 1
-    elif last_n or legacy:
+    else:
         scan = min(scan, last_n)
+    if scan == 0 and none_is_all and not legacy:
+        scan = len(messages)
     for message in reversed(messages[len(messages) - scan :]):
         text = text_of(message.get("content"))
         blocks = legacy_blocks(text) if legacy else code_blocks(text)

@@ -37,8 +37,7 @@ from .rules import (
 )
 
 TIMEOUT = "Timeout"
-MOST_OUTPUT = 10_000_000
-"""Bytes kept of each of a block's two streams: a loop that prints must not fill the memory."""
+MOST_OUTPUT = 10_000_000  # bytes kept of each stream: a loop that prints must not fill the memory
 
 _PYTHON_TAGS = ("python", "Python", "py")
 # unbuffered Python, or what a block printed before its time was up would be lost
@@ -169,6 +168,8 @@ class LegacyCodeExecutor:
     `timeout` is in seconds for each block, at least 1 (else ValueError). Of the rules only
     `timeout_drops_output` concerns it.
     """
+
+    is_legacy = True  # for who extracts the blocks
 
     def __init__(
         self,
