@@ -227,6 +227,15 @@ async def _echo(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     return await _end(response)
 
 
+async def _calling(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
+    """Calls a tool that nobody offered, with arguments that are no JSON."""
+    response = await _streaming(request)
+    call = {"index": 0, "id": "call_1", "type": "function",
+            "function": {"name": "rm -rf <b>", "arguments": '{"a": <img src=x>'}}  # fmt: skip
+    await _send(response, {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+    return await _end(response)
+
+
 async def _huge(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     response = await _streaming(request)
     piece = _delta("x" * 100_000)
@@ -250,6 +259,7 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "empty": _empty,
     "unauthorized": _unauthorized,
     "echo": _echo,
+    "calling": _calling,
     "huge": _huge,
 }
 

@@ -102,8 +102,17 @@ from .chats import ChatResult, a_initiate_chat
 from .code_replies import CodeExecution
 from .compat import Compat
 from .context import RunContext
+from .context_variables import ContextVariables
 from .errors import DefinitionError, EngineError, ModelError
 from .group_chat import GroupChat
+from .handoffs import (
+    ExpressionContextCondition,
+    OnCondition,
+    OnContextCondition,
+    ReplyResult,
+    StringContextCondition,
+    StringLLMCondition,
+)
 from .llm.cache import Cache
 from .llm.config_list import (
     config_list_from_dotenv,
@@ -114,8 +123,24 @@ from .llm.config_list import (
     get_config_list,
 )
 from .manager import GroupChatManager
+from .patterns import (
+    AutoPattern,
+    DefaultPattern,
+    ManualPattern,
+    RandomPattern,
+    RoundRobinPattern,
+    a_initiate_group_chat,
+    initiate_group_chat,
+)
 from .sequences import a_initiate_chats, initiate_chats
 from .society import SocietyOfMindAgent
+from .targets import (
+    AgentTarget,
+    NestedChatTarget,
+    RevertToUserTarget,
+    StayTarget,
+    TerminateTarget,
+)
 from .tooling import register_function
 from .transforms import (
     MessageHistoryLimiter,
@@ -129,26 +154,44 @@ Agent = ConversableAgent
 
 __all__ = [
     "Agent",
+    "AgentTarget",
     "AssistantAgent",
+    "AutoPattern",
     "Cache",
     "ChatResult",
     "CodeExecution",
     "Compat",
+    "ContextVariables",
     "ConversableAgent",
+    "DefaultPattern",
     "DefinitionError",
     "EngineError",
+    "ExpressionContextCondition",
     "GroupChat",
     "GroupChatManager",
+    "ManualPattern",
     "MessageHistoryLimiter",
     "MessageTokenLimiter",
     "ModelError",
+    "NestedChatTarget",
+    "OnCondition",
+    "OnContextCondition",
+    "RandomPattern",
+    "ReplyResult",
+    "RevertToUserTarget",
+    "RoundRobinPattern",
     "RunContext",
     "SocietyOfMindAgent",
+    "StayTarget",
+    "StringContextCondition",
+    "StringLLMCondition",
+    "TerminateTarget",
     "TextMessageContentName",
     "TransformMessages",
     "UserProxyAgent",
     "a_initiate_chat",
     "a_initiate_chats",
+    "a_initiate_group_chat",
     "config_list_from_dotenv",
     "config_list_from_json",
     "config_list_from_models",
@@ -157,5 +200,6 @@ __all__ = [
     "gather_usage_summary",
     "get_config_list",
     "initiate_chats",
+    "initiate_group_chat",
     "register_function",
 ]

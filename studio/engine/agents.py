@@ -9,7 +9,6 @@ functions; the first that calls itself final wins (see `replies.py`). The constr
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -23,12 +22,12 @@ from .memory import Memory
 from .messages import Message
 from .pipeline import HOOKS, Pipeline
 from .prompting import PromptRules
+from .steps import Steps
 from .termination import Predicate, exact
 from .tooling import Tooling
 from .usage import Usage
 
 HumanInputMode = Literal["ALWAYS", "TERMINATE", "NEVER"]
-MAX_CONSECUTIVE_AUTO_REPLY = 100
 NO_LLM = LLM((), lambda _: (_ for _ in ()).throw(DefinitionError("no model")))
 
 DEFAULT_SYSTEM_MESSAGE = "You are a helpful AI Assistant."
@@ -42,7 +41,7 @@ task is done and checked, answer with the result and end your message with TERMI
 ASSISTANT_DESCRIPTION = "An assistant that solves tasks with words and with code for others to run."
 
 
-class ConversableAgent(Conversing, Memory, Tooling, HandsOver):
+class ConversableAgent(Conversing, Steps, Memory, Tooling, HandsOver):
     """A participant of chats. Omitted arguments have AutoGen 0.2's defaults.
 
     is_termination_msg   stops this agent from answering; default: exactly "TERMINATE"
@@ -98,20 +97,10 @@ class ConversableAgent(Conversing, Memory, Tooling, HandsOver):
         self.default_auto_reply = default_auto_reply
         self.prompt = prompt or PromptRules()
         self.silent = bool(silent)
-        self.chat_messages: dict[ConversableAgent, list[Message]] = defaultdict(list)
-        self.chat_messages.update(chat_messages or {})
-        self.human_input: list[str] = []
         self.usage = Usage()
-        self.reply_at_receive: dict[ConversableAgent, bool] = defaultdict(bool)
         self.hook_lists: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}
         self.chat_results: list[Any] = []
-        self._limit = (
-            MAX_CONSECUTIVE_AUTO_REPLY
-            if max_consecutive_auto_reply is None
-            else max_consecutive_auto_reply
-        )
-        self._limits: dict[ConversableAgent, int] = {}
-        self._auto_replies: dict[ConversableAgent, int] = defaultdict(int)
+        self.begin_memory(chat_messages or {}, max_consecutive_auto_reply)
         self.pipeline = Pipeline.standard(runs_code=self.code_execution is not None)
 
     def __repr__(self) -> str:

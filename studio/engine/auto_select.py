@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .context import current_context
@@ -45,7 +47,8 @@ async def select_by_model(
     constrained = () if current_context().compat.free_selection else tuple(names)
     for _ in range(1 + group.max_retries_for_selecting_speaker):
         call = Call(manager.name, "select", messages, names=constrained)
-        result = await call_model(llm, call)
+        with _without_cache():
+            result = await call_model(llm, call)
         answer = read_choice((result["content"] or "").strip())
         trace.append({"role": "assistant", "content": answer})
         named = mentions(answer, names)
@@ -68,6 +71,17 @@ async def select_by_model(
         ]
     reason = f"no answer named one agent; next in order after {last.name}"
     return Selection(fallback, candidates, "auto", reason, trace)
+
+
+@contextmanager
+def _without_cache() -> Iterator[None]:
+    """A chat's own cache is for what its agents say; a seed of the models counts (ENGINE 2.4)."""
+    context = current_context()
+    kept, context.cache = context.cache, None
+    try:
+        yield
+    finally:
+        context.cache = kept
 
 
 def _selecting(group: GroupChat, manager: GroupChatManager) -> LLM:

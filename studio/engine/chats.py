@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ from .carryover import with_carryover
 from .compat import Compat, CompatName
 from .context import RunContext, current_context
 from .library import in_context
-from .messages import Message, as_message, has_calls, text_of
-from .summaries import summarize
+from .messages import Message, as_message, has_calls, text_of, told
+from .summaries import check_method, summarize
 from .sync import call_plain
 from .usage import gather_usage_summary
 
@@ -107,6 +108,7 @@ async def converse(
     initiator: ConversableAgent, recipient: ConversableAgent, request: ChatRequest
 ) -> ChatResult:
     """Holds a chat in the running context."""
+    check_method(initiator, recipient, request.summary_method)
     for agent in (initiator, recipient):
         agent.pipeline.check_sync()
     prepare(
@@ -114,7 +116,7 @@ async def converse(
         clear_history=request.clear_history, go_on=request.max_turns is None,
     )  # fmt: skip
     opening = await _opening(initiator, recipient, request)
-    current_context().task = text_of(as_message(opening).get("content"))
+    current_context().task = text_of(told(as_message(opening)))
     if request.max_turns is None:
         await exchange(initiator, opening, recipient, stops_when_empty=True)
     else:
@@ -145,8 +147,9 @@ async def _opening(
 ) -> Words:
     message = request.message
     if callable(message):
-        made: Words = await call_plain(message, initiator, recipient, request.context)
-        return made
+        made = await call_plain(message, initiator, recipient, request.context)
+        words: Words = await made if inspect.isawaitable(made) else made
+        return words
     if message is None:
         message = await replies.ask_opening(initiator)
     return with_carryover(message, request.context.get("carryover"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from . import chats, replies
 from .chats import ChatRequest, ChatResult
 from .errors import DefinitionError
+from .memory import Memory
 from .messages import Message
 from .nested import nested_reply
 from .pipeline import HOOKS, Entry, Pipeline, ReplyFunction, Trigger
 from .sequences import a_initiate_chats, initiate_chats
-from .sync import call_plain, run
-from .usage import Usage, gather_usage_summary
+from .steps import functions_of
+from .sync import call_plain, is_sync, run
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
@@ -97,8 +100,9 @@ class Conversing:
                 raise AssertionError("Either messages or sender must be provided.")
             messages = self.chat_messages[sender]
         heard = await replies.heard(self, messages)
-        for entry in self.pipeline.entries:
-            if entry.function in exclude or not entry.fires(sender):
+        excluded = functions_of(exclude)
+        for entry in list(self.pipeline.entries):
+            if entry.function in excluded or not entry.fires(sender):
                 continue
             final, reply = await entry.called(self, heard, sender)
             if final:
@@ -136,7 +140,10 @@ class Conversing:
                 )
         if remove_other_reply_funcs:
             self.pipeline.remove_all()
-        entry = Entry(reply_func, trigger, config, config, reset_config, ignore_async_in_sync_chat)
+        [function] = functions_of([reply_func])
+        own, ignored = copy.copy(config), ignore_async_in_sync_chat
+        entry = Entry(function, trigger, own, config, reset_config, ignored)
+        entry.anywhere = function is not reply_func
         self.pipeline.insert(entry, position)
 
     def register_nested_chats(
@@ -158,10 +165,9 @@ class Conversing:
                 return own(chat_queue, agent, messages, sender, config)
         else:
             raise DefinitionError("reply_func_from_nested_chats must be a callable")
-        self.register_reply(
-            trigger, function, position, kwargs.get("config"), kwargs.get("reset_config"),
-            ignore_async_in_sync_chat=True,
-        )  # fmt: skip
+        config, reset = kwargs.get("config"), kwargs.get("reset_config")
+        entry = Entry(function, trigger, copy.copy(config), config, reset, anywhere=True)
+        self.pipeline.insert(entry, position)
 
     def register_hook(self, hookable_method: str, hook: Callable[..., Any]) -> None:
         """Changes what is heard or said; see `HOOKS`. Raises AssertionError for another name."""
@@ -173,21 +179,23 @@ class Conversing:
 
     async def a_get_human_input(self, prompt: str) -> str:
         """What the person behind this agent says; override it, or `get_human_input`."""
-        if type(self).get_human_input is not Conversing.get_human_input:
-            return await call_plain(self.get_human_input, prompt)
-        return await call_plain(input, prompt)
+        return await call_plain(self.get_human_input, prompt)
 
     def get_human_input(self, prompt: str) -> str:
+        """Asks at the terminal; a chat asks here only when a subclass overrides it."""
         return input(prompt)
+
+    async def ask_itself(self, prompt: str) -> str:
+        """What the agent's own method says: in a sync chat the sync one, where both are its own."""
+        is_plain = is_overridden(self, "get_human_input")
+        if is_plain and (is_sync() or not is_overridden(self, "a_get_human_input")):
+            return await call_plain(self.get_human_input, prompt)
+        return await self.a_get_human_input(prompt)
 
     @property
     def asks_itself(self) -> bool:
         """Whether a subclass, or an attribute of this one agent, says how its person is asked."""
-        names = ("get_human_input", "a_get_human_input")
-        return any(
-            name in vars(self) or getattr(type(self), name) is not getattr(Conversing, name)
-            for name in names
-        )
+        return any(is_overridden(self, n) for n in ("get_human_input", "a_get_human_input"))
 
     # -- chats
 
@@ -248,10 +256,21 @@ class Conversing:
     def get_actual_usage(self) -> dict[str, Any] | None:
         return self.usage.actual or None
 
-    def print_usage_summary(self, mode: Any = ("actual", "total")) -> None:
-        found = gather_usage_summary([self])
-        for key, summary in found.items():
-            print(f"{self.name} {key.replace('_', ' ')}: {summary}")  # noqa: T201 - what it is for
+    def print_usage_summary(self, mode: str | Sequence[str] = ("actual", "total")) -> None:
+        """Prints what the models cost: `mode` is "actual" (without cached replies), "total", "both"
+        or a list of these."""
+        asked = [mode] if isinstance(mode, str) else list(mode)
+        asked = ["actual", "total"] if asked == ["both"] else asked
+        if not set(asked) <= {"actual", "total"}:
+            raise DefinitionError(f"mode is {mode!r}; it can be actual, total or both")
+        found = {"actual": self.usage.actual, "total": self.usage.total}
+        for kind in asked:
+            print(f"{self.name}, {kind} usage: {found[kind] or 'none'}")  # noqa: T201 - its purpose
+
+    def reset(self: ConversableAgent) -> None:
+        """Forgets all chats; reply functions get the configuration they were registered with."""
+        Memory.reset(self)
+        self.pipeline.reset()
 
 
 def is_overridden(agent: Any, name: str) -> bool:

@@ -233,9 +233,12 @@ _NAMES: dict[type[Any], tuple[tuple[str, str], ...]] = {
 
 
 def as_row(event: Event | Delta) -> dict[str, Any]:
-    """The event as the flat JSON object that is stored and streamed."""
-    return {
+    """The event as the flat JSON object that is stored and streamed; content is never missing."""
+    row = {
         public: value
         for name, public in _NAMES[type(event)]
         if (value := getattr(event, name)) is not None
     }
+    if isinstance(event, MessageSent):
+        row.setdefault("content", "")
+    return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .messages import Message
@@ -18,10 +19,10 @@ def cleared(group: GroupChat, reply: Message) -> Message:
     message before it is kept. Any other reply is returned as it is.
     """
     content = reply.get("content")
-    if not isinstance(content, str) or "CLEAR HISTORY" not in content.upper():
+    words = content.split() if isinstance(content, str) else []
+    at = _command(words)
+    if at is None:
         return reply
-    words = content.split()
-    at = max(i for i, word in enumerate(words) if word.upper() == "CLEAR")
     agent, keep, count = _read(group, words[at + 2 : at + 4])
     if reply.get("tool_responses") and not keep:
         keep = 1
@@ -32,17 +33,27 @@ def cleared(group: GroupChat, reply: Message) -> Message:
     return {**reply, "content": " ".join(words[:at] + words[at + 2 + count :])}
 
 
+def _command(words: list[str]) -> int | None:
+    """Where the last "clear history" begins, a sign before or behind it allowed."""
+    found = [i for i, pair in enumerate(pairwise(words))
+             if [w.strip(".,;:!?\"'*").lower() for w in pair] == ["clear", "history"]]  # fmt: skip
+    return found[-1] if found else None
+
+
 def _read(group: GroupChat, words: list[str]) -> tuple[ConversableAgent | None, int | None, int]:
     """The agent, how many messages to keep, and how many words said so."""
-    agent, keep, count = None, None, 0
-    for word in words:
-        plain = word if word.isdigit() or group.agent_by_name(word) else word[:-1]
-        if found := group.agent_by_name(plain):
-            agent, count = found, count + 1
-        elif plain.isdigit():
-            keep, count = int(plain), count + 1
-            break
-    return agent, keep, count
+    agent: ConversableAgent | None = None
+    keep: int | None = None
+    for count, word in enumerate(words):
+        plain = word if word.isdecimal() or group.agent_by_name(word) else word[:-1]
+        found = group.agent_by_name(plain)
+        if found is not None and agent is None:
+            agent = found
+        elif plain.isdecimal() and keep is None:
+            keep = int(plain)
+        else:
+            return agent, keep, count
+    return agent, keep, len(words)
 
 
 def _forget(group: GroupChat, keep: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from . import group_texts as texts
 from .agents import ConversableAgent
 from .errors import DefinitionError
-from .messages import Message, as_message, text_of
+from .messages import Message, as_message, text_of, told
 from .speakers import next_agent
 
 SelectionMethod = str | Callable[[ConversableAgent, "GroupChat"], Any]
@@ -133,7 +133,7 @@ class GroupChat:
         said = as_message(message)
         if said.get("role") != "function":
             said["name"] = speaker.name
-        said["content"] = text_of(said.get("content"))
+        said["content"] = text_of(told(said))
         said.setdefault("role", "user")
         self.messages.append(said)
         return said

@@ -18,6 +18,7 @@ from .messages import Message
 from .resuming import replayed
 from .speakers import NoEligibleSpeakerError, Selection, select
 from .sync import run, was_interrupted
+from .termination import holds
 
 
 class GroupChatManager(ConversableAgent):
@@ -82,7 +83,7 @@ class GroupChatManager(ConversableAgent):
         Raises DefinitionError for messages of nobody in the group (ENGINE 2.6).
         """
         with in_context(compat=compat):
-            return replayed(self, messages, remove_termination_string)
+            return replayed(self, messages, remove_termination_string, silent=bool(silent))
 
     async def a_resume(
         self, messages: list[Message] | str, *arguments: Any, **named: Any
@@ -112,7 +113,7 @@ async def run_chat(
     for i in range(group.max_round):
         said = group.append(message, speaker)
         await _broadcast(manager, said, speaker)
-        if why := _why_it_ends(manager, said, speaker, i):
+        if why := await _why_it_ends(manager, said, speaker, i):
             context.ended_by = why
             break
         try:
@@ -145,11 +146,11 @@ async def _next_turn(
     return admin, await replies.reply_of(admin, manager)
 
 
-def _why_it_ends(
+async def _why_it_ends(
     manager: GroupChatManager, said: Message, speaker: ConversableAgent, index: int
 ) -> str:
     group = manager.groupchat
-    if manager.is_termination_msg(said):
+    if await holds(manager.is_termination_msg, said):
         return f"{speaker.name} ended the conversation"
     if index == group.max_round - 1:
         return f"{group.max_round} messages, the most allowed"

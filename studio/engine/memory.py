@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from .context import current_context
 from .errors import DefinitionError
 from .events import MessageSent
-from .messages import KEPT_KEYS, Message, as_message, has_calls
+from .messages import KEPT_KEYS, Message, Plain, as_message, has_calls, told
 from .usage import Usage
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
+
+MAX_CONSECUTIVE_AUTO_REPLY = 100
 
 
 class Memory:
@@ -22,10 +25,22 @@ class Memory:
     chat_messages: dict[ConversableAgent, list[Message]]
     human_input: list[str]
     reply_at_receive: dict[ConversableAgent, bool]
+    plain = Plain()  # of the chat that the models were last asked about
     usage: Usage
     _limit: int
     _limits: dict[ConversableAgent, int]
     _auto_replies: dict[ConversableAgent, int]
+
+    def begin_memory(
+        self, chat_messages: Mapping[ConversableAgent, list[Message]], limit: int | None
+    ) -> None:
+        """Starts with what was said before; `limit` counts auto replies per sender."""
+        self.chat_messages = defaultdict(list, chat_messages)
+        self.human_input = []
+        self.reply_at_receive = defaultdict(bool)
+        self._limit = MAX_CONSECUTIVE_AUTO_REPLY if limit is None else limit
+        self._limits = {}
+        self._auto_replies = defaultdict(int)
 
     # -- sending and storing
 
@@ -68,7 +83,7 @@ class Memory:
                 attempt=attempt,
                 agent=self.name,
                 to=recipient.name,
-                content=given.get("content"),
+                content=told(given),
                 tool_calls=given.get("tool_calls"),
                 tool_responses=given.get("tool_responses"),
                 function_call=given.get("function_call"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .context import current_context
 from .llm.call import Call, call_model
 from .llm.constrain import NO_FACTS
-from .messages import Message
+from .messages import Message, is_plain
 from .prompting import clean, facts, prompt_messages
 from .tool_text import normalize_name
 
@@ -30,7 +30,7 @@ async def model(
         agent=agent.name,
         purpose="turn",
         messages=prompt_messages(
-            system_of(agent), on_wire(messages, agent.llm.formats_text), agent.prompt, found
+            system_of(agent), _on_wire(agent, messages, sender), agent.prompt, found
         ),
         rule=agent.prompt.reply,
         found=found,
@@ -69,14 +69,22 @@ def _named(function: Message) -> Message:
     return {**function, "name": normalize_name(function["name"])}
 
 
+def _on_wire(agent: ConversableAgent, messages: list[Message], sender: Any) -> list[Message]:
+    """`on_wire`, which looks at the agent's own memory of a chat only where it is new."""
+    if messages is agent.chat_messages.get(sender):
+        agent.plain = agent.plain.on(messages)
+        if agent.plain.count == len(messages):
+            return messages
+    return on_wire(messages, agent.llm.formats_text)
+
+
 def on_wire(messages: list[Message], formats_text: bool = False) -> list[Message]:
     """Stored messages as a model gets them.
 
     Tool responses become messages of their own; the `context` of the last message fills functions,
     and where `formats_text` says so {names}, in the contents of all, and is not sent.
     """
-    if not any("tool_responses" in m or "context" in m or callable(m.get("content"))
-               for m in messages):  # fmt: skip
+    if all(map(is_plain, messages)):
         return messages
     context = messages[-1].get("context") or {}
     wire: list[Message] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from .errors import DefinitionError
@@ -42,6 +43,7 @@ async def _chats_to_run(
         message = chat.get("message")
         if callable(message):
             message = await call_plain(message, agent, messages, sender, config)
+            message = await message if inspect.isawaitable(message) else message
         if message is None and i == 0:
             message = messages[-1].get("content")
         if message:

@@ -58,7 +58,8 @@ def matches(trigger: Trigger, sender: ConversableAgent | None) -> bool:
 
 @dataclass
 class Entry:
-    """A reply function in its place. `width` is how many places AutoGen 0.2 would count for it."""
+    """A reply function in its place. `width` is how many places AutoGen 0.2 would count for it,
+    `anywhere` says that it is a coroutine of ours, fit for sync chats too."""
 
     function: ReplyFunction
     trigger: Trigger = None
@@ -68,21 +69,27 @@ class Entry:
     ignore_async: bool = False
     built_in: bool = False
     width: int = 1
+    anywhere: bool = False
 
     @property
     def is_async(self) -> bool:
-        return inspect.iscoroutinefunction(self.function)
+        """Whether it belongs to async chats only: a sync chat passes over it."""
+        is_theirs = not (self.built_in or self.anywhere)
+        return is_theirs and inspect.iscoroutinefunction(self.function)
 
     def fires(self, sender: ConversableAgent | None) -> bool:
+        if self.is_async and is_sync():
+            return False
         return self.built_in or matches(self.trigger, sender)
 
     async def called(
         self, agent: ConversableAgent, messages: list[Message], sender: Any
     ) -> replies.Reply:
-        if self.is_async:
-            reply = await self.function(agent, messages, sender, self.config)
+        given = {"messages": messages, "sender": sender, "config": self.config}
+        if inspect.iscoroutinefunction(self.function):
+            reply = await self.function(agent, **given)
         else:
-            reply = await call_plain(self.function, agent, messages, sender, self.config)
+            reply = await call_plain(self.function, agent, **given)
             if inspect.isawaitable(reply):
                 reply = await reply
         answered: replies.Reply = reply
@@ -116,20 +123,24 @@ class Pipeline:
         """Before what stands at `position`, counted as AutoGen 0.2 counts: built-ins twice."""
         counted = 0
         for index, other in enumerate(self.entries):
-            if counted >= position:
+            counted += other.width
+            if counted > position:
                 self.entries.insert(index, entry)
                 return
-            counted += other.width
         self.entries.append(entry)
 
     def remove_all(self) -> None:
         self.entries.clear()
 
+    def reset(self) -> None:
+        for entry in self.entries:
+            entry.reset()
+
     def check_sync(self) -> None:
         """RuntimeError when a sync chat would skip a reply function that is a coroutine."""
         if not is_sync():
             return
-        bad = [e for e in self.entries if e.is_async and not e.built_in and not e.ignore_async]
+        bad = [e for e in self.entries if e.is_async and not e.ignore_async]
         if bad:
             names = ", ".join(e.function.__name__ for e in bad)
             raise RuntimeError(

@@ -10,7 +10,8 @@ from .context import current_context
 from .effects import Effect
 from .events import InputRequested
 from .messages import Message
-from .sync import call_plain
+from .sync import call_plain, is_sync
+from .termination import holds
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
@@ -36,20 +37,37 @@ async def reply_of(agent: ConversableAgent, sender: ConversableAgent) -> str | M
     from .conversing import is_overridden
 
     heard = agent.chat_messages[sender]
-    if is_overridden(agent, "generate_reply") and not is_overridden(agent, "a_generate_reply"):
-        return await call_plain(agent.generate_reply, heard, sender)
-    return await agent.a_generate_reply(heard, sender)
+    is_plain = is_overridden(agent, "generate_reply")
+    if is_plain and (is_sync() or not is_overridden(agent, "a_generate_reply")):
+        return await call_plain(agent.generate_reply, messages=heard, sender=sender)
+    return await agent.a_generate_reply(messages=heard, sender=sender)
 
 
 async def heard(agent: ConversableAgent, messages: list[Message]) -> list[Message]:
-    """The messages as hooks change them; what is stored stays as it is (ENGINE 1.9)."""
-    hooks = agent.hook_lists
+    """The messages as hooks change them; what is stored stays as it is (ENGINE 1.9).
+
+    In a sync chat the last message is changed first, in an async one all messages are.
+    """
+    steps = (_last_changed, _all_changed)
+    for step in steps if is_sync() else reversed(steps):
+        messages = await step(agent.hook_lists, messages)
+    return messages
+
+
+Hooks = Mapping[str, list[Any]]
+
+
+async def _last_changed(hooks: Hooks, messages: list[Message]) -> list[Message]:
     last = (*hooks["process_last_received_message"], *hooks["a_process_last_received_message"])
     if last and messages and _may_change(messages[-1]):
         content = messages[-1]["content"]
         for hook in last:
             content = await _hooked(hook, content)
         messages = [*messages[:-1], {**messages[-1], "content": content}]
+    return messages
+
+
+async def _all_changed(hooks: Hooks, messages: list[Message]) -> list[Message]:
     for name in ("process_all_messages_before_reply", "a_process_all_messages_before_reply"):
         for hook in hooks[name]:
             messages = await _hooked(hook, messages)
@@ -58,11 +76,11 @@ async def heard(agent: ConversableAgent, messages: list[Message]) -> list[Messag
 
 def _may_change(message: Message) -> bool:
     is_plain = not {"function_call", "context"} & set(message)
-    return is_plain and message.get("content") not in (None, "", EXIT)
+    return is_plain and message.get("content") not in (None, EXIT)
 
 
-async def _hooked(hook: Any, *given: Any) -> Any:
-    made = await call_plain(hook, *given)
+async def _hooked(hook: Any, *given: Any, **named: Any) -> Any:
+    made = await call_plain(hook, *given, **named)
     return await made if inspect.isawaitable(made) else made
 
 
@@ -76,7 +94,8 @@ async def say(
     """Delivers a message as the hooks of its sender change it."""
     for name in ("process_message_before_send", "a_process_message_before_send"):
         for hook in agent.hook_lists[name]:
-            message = await _hooked(hook, agent, message, recipient, silent)
+            named = {"message": message, "recipient": recipient, "silent": silent}
+            message = await _hooked(hook, sender=agent, **named)
     agent.deliver(message, recipient, silent=silent)
 
 
@@ -84,25 +103,36 @@ async def termination_and_human(
     agent: ConversableAgent, messages: list[Message], sender: Any, config: Any = None
 ) -> Reply:
     """Stops, asks the person, or lets the auto reply go on (ENGINE 1.4, the whole table)."""
-    if sender is None or not messages:
+    if not messages:
         return False, None
     last = messages[-1]
-    ends = bool(agent.is_termination_msg(last))
-    at_limit = agent.auto_replies(sender) >= agent.max_consecutive_auto_reply(sender)
+    ends = await holds(agent.is_termination_msg, last)
+    at_limit = _counted(agent, sender) >= agent.max_consecutive_auto_reply(sender)
     answer = await _answer(agent, sender, ends=ends, at_limit=at_limit)
     if answer == EXIT:
-        agent.reset_consecutive_auto_reply_counter(sender)
+        _count_anew(agent, sender)
         _note_end(agent, sender, ends=ends, at_limit=at_limit)
         return True, None
     if answer or (answer is not None and agent.max_consecutive_auto_reply(sender) == 0):
-        agent.reset_consecutive_auto_reply_counter(sender)
+        _count_anew(agent, sender)
         return True, _human_reply(answer, last)
-    agent.count_auto_reply(sender)
+    if sender is not None:
+        agent.count_auto_reply(sender)
     return False, None
 
 
+def _counted(agent: ConversableAgent, sender: ConversableAgent | None) -> int:
+    """Replies to messages of nobody in particular are not counted."""
+    return 0 if sender is None else agent.auto_replies(sender)
+
+
+def _count_anew(agent: ConversableAgent, sender: ConversableAgent | None) -> None:
+    if sender is not None:
+        agent.reset_consecutive_auto_reply_counter(sender)
+
+
 async def _answer(
-    agent: ConversableAgent, sender: ConversableAgent, *, ends: bool, at_limit: bool
+    agent: ConversableAgent, sender: ConversableAgent | None, *, ends: bool, at_limit: bool
 ) -> str | None:
     """What is to be said: text, "exit" to stop, "" or None to let the auto reply go on."""
     match agent.human_input_mode:
@@ -120,7 +150,7 @@ async def _answer(
 
 
 def _note_end(
-    agent: ConversableAgent, sender: ConversableAgent, *, ends: bool, at_limit: bool
+    agent: ConversableAgent, sender: ConversableAgent | None, *, ends: bool, at_limit: bool
 ) -> None:
     if agent.human_input_mode == "ALWAYS":
         reason = f"{agent.name} ended the conversation"
@@ -149,7 +179,7 @@ def _human_reply(answer: str, last: Message) -> Message:
 
 
 async def ask_person(
-    agent: ConversableAgent, peer: ConversableAgent, prompt: str, *, may_skip: bool
+    agent: ConversableAgent, peer: ConversableAgent | None, prompt: str, *, may_skip: bool
 ) -> str:
     """Asks the person behind an agent: an effect, so that a waiting session holds nothing."""
     context = current_context()
@@ -157,7 +187,7 @@ async def ask_person(
     question = InputRequested(
         question=context.identifier(key),
         form="text",
-        prompt=prompt.format(agent=agent.name, peer=peer.name),
+        prompt=prompt.format(agent=agent.name, peer=peer.name if peer else "the sender"),
         agent=agent.name,
         actions=["skip", "end"] if may_skip else ["end"],
     )
@@ -178,7 +208,7 @@ async def _asked(agent: ConversableAgent, question: InputRequested, key: str) ->
 
     async def ask(_: int) -> dict[str, Any]:
         if agent.asks_itself:
-            return {"text": await agent.a_get_human_input(question.prompt)}
+            return {"text": await agent.ask_itself(question.prompt)}
         return {"text": await context.ask(question)}
 
     request = {"question": question.question, "form": question.form}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,16 @@ def replayed(
     manager: GroupChatManager,
     given: list[Message] | str,
     remove: str | Callable[[str], str] | None,
+    *,
+    silent: bool = False,
 ) -> tuple[ConversableAgent, Message]:
     """Tells members and group all but the last message; see `GroupChatManager.resume`."""
     group = manager.groupchat
     messages = _read(given)
     speakers = [_speaker(manager, message) for message in messages]
+    last_speaker = speakers[-1]
+    if last_speaker is None:
+        raise DefinitionError(f"{messages[-1]['name']} is not an agent of this group chat")
     manager.clear_history()
     for agent in group.agents:
         agent.clear_history()
@@ -38,7 +44,10 @@ def replayed(
     if remove is not None and isinstance(last.get("content"), str):
         content = last["content"]
         last["content"] = remove(content) if callable(remove) else content.replace(remove, "")
-    return speakers[-1], last
+    if not silent and manager.is_termination_msg(last):
+        warnings.warn("The last message ends the group chat at once: give "
+                      "remove_termination_string to go on", stacklevel=4)  # fmt: skip
+    return last_speaker, last
 
 
 def _read(given: list[Message] | str) -> list[Message]:
@@ -53,12 +62,15 @@ def _read(given: list[Message] | str) -> list[Message]:
     return messages
 
 
-def _speaker(manager: GroupChatManager, message: Message) -> ConversableAgent:
-    """Who said a message; without a name the manager. Raises DefinitionError for a stranger."""
-    name = message.get("name", manager.name)
+def _speaker(manager: GroupChatManager, message: Message) -> ConversableAgent | None:
+    """Who said a message; without a name the manager, None for an admin outside the group.
+
+    Raises DefinitionError for a stranger.
+    """
+    name = message.get("name") or manager.name
     if name == manager.name:
         return manager
     found = manager.groupchat.agent_by_name(name)
-    if found is None:
+    if found is None and name != manager.groupchat.admin_name:
         raise DefinitionError(f"{name} is not an agent of this group chat")
     return found

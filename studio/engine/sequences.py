@@ -11,8 +11,9 @@ from . import chats
 from .chats import ChatRequest, ChatResult
 from .errors import DefinitionError
 from .library import in_context
-from .sync import run
+from .sync import Outcome, outcome_of, run
 
+Tasks = dict[int, asyncio.Task[Outcome]]
 EXCLUDED = "finished_chat_indexes_to_exclude_from_carryover"
 
 
@@ -58,21 +59,40 @@ async def a_initiate_chats(chat_queue: list[dict[str, Any]]) -> dict[int, ChatRe
     for chat in chat_queue:
         if unknown := [one for one in chat.get("prerequisites", ()) if one not in by_id]:
             raise DefinitionError(f"There is no chat with the id {unknown[0]}")
-    tasks: dict[int, asyncio.Task[ChatResult]] = {}
+    tasks: Tasks = {}
     with in_context(kind="chats"):
         for one in _in_order(by_id):
-            tasks[one] = asyncio.create_task(_after(by_id[one], tasks))
+            tasks[one] = asyncio.create_task(outcome_of(_after(by_id[one], tasks)))
         try:
-            await asyncio.gather(*tasks.values())
+            await _all_done(tasks)
         finally:
             for task in tasks.values():
                 task.cancel()
-    return {one: tasks[one].result() for one in by_id if one in tasks}
+    return {one: _result(tasks[one]) for one in by_id if one in tasks}
 
 
-async def _after(chat: dict[str, Any], tasks: dict[int, asyncio.Task[ChatResult]]) -> ChatResult:
+async def _all_done(tasks: Tasks) -> None:
+    """Waits for all, or until the first fails; what it raised is raised."""
+    for task in asyncio.as_completed(tasks.values()):
+        _, error = await task
+        if error is not None:
+            raise error
+
+
+def _result(task: asyncio.Task[Outcome]) -> ChatResult:
+    result, _ = task.result()
+    assert isinstance(result, ChatResult)
+    return result
+
+
+async def _after(chat: dict[str, Any], tasks: Tasks) -> ChatResult:
     before = [tasks[one] for one in chat.get("prerequisites", ())]
-    found = [(await task).summary for task in before]
+    found = []
+    for task in before:
+        result, error = await task
+        if error is not None:
+            raise error
+        found.append(result.summary)
     with in_context(kind="chat"):
         return await _held(chat, found)
 
@@ -96,6 +116,8 @@ async def _held(chat: dict[str, Any], found: list[str]) -> ChatResult:
     info.pop(EXCLUDED, None)
     info.pop("prerequisites", None)
     request = ChatRequest.of(info, carryover=own + found if isinstance(own, list) else own)
+    if request.silent or request.cache is not None:
+        return await chats.hold(sender, recipient, request)
     return await chats.converse(sender, recipient, request)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from .library import in_context
 from .llm.call import Call, call_model
 from .manager import GroupChatManager
 from .messages import Message
+from .sync import call_plain
 from .termination import TERMINATE
 
 LEAD_IN = (
@@ -53,7 +55,9 @@ class SocietyOfMindAgent(ConversableAgent):
     async def a_response(self, messages: list[Message]) -> str | Message | None:
         """The one reply that stands for the inner messages."""
         if callable(self.response_preparer):
-            return self.response_preparer(self, messages)
+            made = await call_plain(self.response_preparer, self, messages)
+            prepared: str | Message | None = await made if inspect.isawaitable(made) else made
+            return prepared
         if self.response_preparer is None or not self.llm:
             last = messages[-1] if messages else {}
             return str(last.get("content") or "").replace(TERMINATE, "").strip()

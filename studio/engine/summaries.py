@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .context import current_context
 from .errors import DefinitionError, ModelError
 from .llm.call import Call, call_model
-from .messages import text_of
+from .messages import text_of, told
 from .model_replies import on_wire
 from .sync import call_plain
 from .termination import TERMINATE
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 SUMMARY_PROMPT = (
     "Summarize the takeaway from the conversation. Do not add any introductory phrases."
 )
+
+
+def check_method(initiator: ConversableAgent, recipient: ConversableAgent, method: Any) -> None:
+    """Raises DefinitionError for a method that cannot work, before a chat is paid for."""
+    if callable(method) or method in (None, "none", "last_msg"):
+        return
+    if method != "reflection_with_llm":
+        raise DefinitionError(
+            f"summary_method {method!r} is not last_msg, reflection_with_llm or none"
+        )
+    if not (recipient.llm or initiator.llm):
+        raise DefinitionError("summary_method reflection_with_llm needs a model on either side")
 
 
 async def summarize(
@@ -36,18 +48,14 @@ async def summarize(
     given = arguments or {}
     if callable(method):
         made = await call_plain(method, initiator, recipient, given)
-        return str(await made if inspect.isawaitable(made) else made)
-    match method:
-        case None | "none":
-            return ""
-        case "last_msg":
-            return _last_message(initiator, recipient)
-        case "reflection_with_llm":
-            return await _reflection(initiator, recipient, given)
-        case _:
-            raise DefinitionError(
-                f"summary_method {method!r} is not last_msg, reflection_with_llm or none"
-            )
+        words = await made if inspect.isawaitable(made) else made
+        return "" if words is None else str(words)
+    check_method(initiator, recipient, method)
+    if method == "last_msg":
+        return _last_message(initiator, recipient)
+    if method == "reflection_with_llm":
+        return await _reflection(initiator, recipient, given)
+    return ""
 
 
 def _last_message(initiator: ConversableAgent, recipient: ConversableAgent) -> str:
@@ -56,8 +64,9 @@ def _last_message(initiator: ConversableAgent, recipient: ConversableAgent) -> s
     if group is not None and group.messages and not current_context().compat.summary_of_opening:
         message = group.messages[-1]
     if message is None:
+        warnings.warn(f"no summary: {recipient.name} has no message", stacklevel=2)
         return ""
-    content = message.get("content")
+    content = told(message)
     if isinstance(content, list):
         content = "\n".join(p["text"] for p in content if p.get("type") == "text")
     return text_of(content).replace(TERMINATE, "")
@@ -67,8 +76,6 @@ async def _reflection(
     initiator: ConversableAgent, recipient: ConversableAgent, arguments: dict[str, Any]
 ) -> str:
     asked = recipient if recipient.llm else initiator
-    if not asked.llm:
-        raise DefinitionError("summary_method reflection_with_llm needs a model on either side")
     prompt = arguments.get("summary_prompt") or SUMMARY_PROMPT
     if not isinstance(prompt, str):
         raise DefinitionError("The summary_prompt must be a string.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]
 CLOSE_SECONDS = 2.0
 
 
@@ -34,10 +36,17 @@ class _Work:
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
 
     def run(self) -> None:
+        if not self.done.set_running_or_notify_cancel():
+            return
         try:
-            self.done.set_result(self.context.run(self.call))
+            self.done.set_result(self.context.run(self._alone))
         except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt too: the chat decides
             self.done.set_exception(error)
+
+    def _alone(self) -> Any:
+        """While this runs its thread waits for nobody: an event loop that it starts is its own."""
+        _caller.set(None)
+        return self.call()
 
 
 @dataclass
@@ -121,17 +130,20 @@ def was_interrupted(error: BaseException) -> bool:
     return True
 
 
-async def _outcome(
-    coroutine: Coroutine[Any, Any, T], caller: _Caller
-) -> tuple[Any, BaseException | None]:
+async def outcome_of(coroutine: Coroutine[Any, Any, Any]) -> Outcome:
     """The result or the error as a value: a KeyboardInterrupt in a task would end the loop."""
-    caller.task = asyncio.current_task()
     try:
         return await coroutine, None
-    except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-        if isinstance(error, asyncio.CancelledError) and was_interrupted(error):
-            return None, KeyboardInterrupt()
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the task raises it again
         return None, error
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, Any], caller: _Caller) -> Outcome:
+    caller.task = asyncio.current_task()
+    result, error = await outcome_of(coroutine)
+    if isinstance(error, asyncio.CancelledError) and was_interrupted(error):
+        return None, KeyboardInterrupt()
+    return result, error
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
@@ -141,10 +153,20 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_soon_threadsafe(loop.stop)
 
 
+def _forget() -> None:
+    """In a forked process the thread of the loop does not exist; it gets a loop of its own."""
+    global _loop, _thread, _starting
+    _loop, _thread, _starting = None, None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def _started() -> asyncio.AbstractEventLoop:
     global _loop, _thread
     with _starting:
-        if _loop is None:
+        if _loop is None or _thread is None or not _thread.is_alive():
             _loop = asyncio.new_event_loop()
             _thread = threading.Thread(target=_loop.run_forever, name="studio-engine", daemon=True)
             _thread.start()

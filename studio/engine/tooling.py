@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import tools
 from .errors import DefinitionError
+from .library import in_context
 from .llm.call import LLM
+from .llm.custom_client import register_client
 from .messages import Message
 from .signature import function_schema, with_models
 from .sync import run
@@ -48,7 +52,6 @@ class Tooling:
             if told is None:
                 raise DefinitionError("Function description is required, none found.")
             called = name or getattr(function, "_name", None) or function.__name__
-            function._name, function._description = called, told  # type: ignore[attr-defined]
             schema = function_schema(function, name=called, description=told)
             if api_style == "function":
                 self.update_function_signature(schema["function"], is_remove=False)
@@ -56,6 +59,7 @@ class Tooling:
                 self.update_tool_signature(schema, is_remove=False)
             else:
                 raise DefinitionError(f"Unsupported API style: {api_style}")
+            _remember(function, _name=called, _description=told)
             return function
 
         return offer
@@ -65,8 +69,8 @@ class Tooling:
 
         def keep(function: F) -> F:
             called = name or getattr(function, "_name", None) or function.__name__
-            function._name = called  # type: ignore[attr-defined]
             self.register_function({called: with_models(function)})
+            _remember(function, _name=called)
             return function
 
         return keep
@@ -76,6 +80,8 @@ class Tooling:
         for called, function in function_map.items():
             assert_valid_name(called)
             if function is not None:
+                if self.function_map.get(called, function) is not function:
+                    _warn_of_override(called)
                 self.function_map[called] = function
             elif self.function_map.pop(called, None) is None:
                 raise DefinitionError(f"{self.name} has no function {called}")
@@ -101,15 +107,24 @@ class Tooling:
     async def a_execute_function(
         self: ConversableAgent, func_call: Message, verbose: bool = False
     ) -> tuple[bool, Message]:
-        """(whether there is such a function, {role: function, name, content})."""
-        [content] = await tools.run_calls(self, [{"function": func_call}])
-        answer = {"name": func_call.get("name", ""), "role": "function", "content": content}
-        return not content.startswith("Error: "), answer
+        """(whether it went well, {role: function, name, content})."""
+        with in_context():
+            [result] = await tools.results_of(self, [{"function": func_call}])
+        answer = {"name": func_call.get("name", ""), "role": "function"}
+        return bool(result["ok"]), {**answer, "content": result["content"]}
 
     def execute_function(
         self: ConversableAgent, func_call: Message, verbose: bool = False
     ) -> tuple[bool, Message]:
         return run(self.a_execute_function(func_call, verbose))
+
+    def register_model_client(self, model_client_cls: type[Any], **kwargs: Any) -> None:
+        """Makes the client of the first configuration that names this class as model_client_cls
+        and has none: `model_client_cls(config, **kwargs)`. Once for each such configuration.
+
+        Raises DefinitionError when none names it.
+        """
+        register_client(self.llm, model_client_cls, kwargs)
 
     def _check_model(self) -> None:
         if not self.llm:
@@ -117,6 +132,17 @@ class Tooling:
                 "To update a tool signature, agent must have an llm_config: "
                 f"{self.name} has no model"
             )
+
+
+def _remember(function: Callable[..., Any], **told: str) -> None:
+    """For the next decorator; a bound method keeps nothing, and goes by its own name."""
+    with suppress(AttributeError):
+        for name, value in told.items():
+            setattr(function, name, value)
+
+
+def _warn_of_override(name: str) -> None:
+    warnings.warn(f"Function '{name}' is being overridden.", UserWarning, stacklevel=4)
 
 
 def _update(
@@ -130,6 +156,8 @@ def _update(
         if isinstance(given, str):
             raise DefinitionError("The function signature must be of the type dict")
         assert_valid_name(called)
+        if len(kept) < len(schemas):
+            _warn_of_override(called)
         kept.append(given)
     schemas[:] = kept
 

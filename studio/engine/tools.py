@@ -54,6 +54,11 @@ async def tool_calls(
 
 async def run_calls(agent: ConversableAgent, calls: list[dict[str, Any]]) -> list[str]:
     """What the functions returned, or how they failed, as texts for the model."""
+    return [str(result["content"]) for result in await results_of(agent, calls)]
+
+
+async def results_of(agent: ConversableAgent, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """{"content": text, "ok": whether it went well, "seconds"} of each call."""
     context = current_context()
     turn = context.begin_turn(agent.name)
     asked = []
@@ -72,7 +77,7 @@ async def run_calls(agent: ConversableAgent, calls: list[dict[str, Any]]) -> lis
         outcomes = list(await asyncio.gather(*(context.effects.do(*one) for one in asked)))
     for call, outcome in zip(calls, outcomes, strict=True):
         context.emit(ToolReturned(turn, str(call.get("id") or ""), **outcome.result))
-    return [str(outcome.result["content"]) for outcome in outcomes]
+    return [outcome.result for outcome in outcomes]
 
 
 def _performed(agent: ConversableAgent, name: str, text: str) -> Perform:

@@ -40,7 +40,9 @@ class Turn:
     left_out: int = 0
     model: str = ""
     selection: dict[str, Any] | None = None
+    is_kept: bool = False
     codes: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
     retries: list[dict[str, Any]] = field(default_factory=list)
     template = "message"
 
@@ -189,6 +191,7 @@ class SessionView:
         turn.latency_ms = (turn.latency_ms or 0) + data["latency_ms"]
         turn.call, turn.model = data["seq"], data["model"]
         turn.left_out = data.get("left_out", 0)
+        turn.is_kept = data["cached"]
         return [(turn, True)] if is_new else []
 
     def _on_message(self, data: dict[str, Any]) -> list[tuple[Block, bool]]:
@@ -196,6 +199,9 @@ class SessionView:
         turn, is_new = self._turn(data)
         turn.content = _plain(data["content"])
         turn.to, turn.state, turn.attempt = data["to"], "done", data["attempt"]
+        turn.calls = [call["function"] for call in data.get("tool_calls", [])]
+        if "function_call" in data:
+            turn.calls.append(data["function_call"])
         turn.ended_at = data["at"]
         if self.last_speaker:
             self.edges[(self.last_speaker, turn.agent)] += 1

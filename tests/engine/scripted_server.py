@@ -22,6 +22,7 @@ class ScriptedServer:
     def __init__(self, replies: dict[str, list[Any]]) -> None:
         self.replies = {name: list(queue) for name, queue in replies.items()}
         self.calls: list[dict[str, Any]] = []
+        self.bodies: list[dict[str, Any]] = []  # of all requests, whole
         self._ids = 0
 
     async def __aenter__(self) -> ScriptedServer:
@@ -34,6 +35,7 @@ class ScriptedServer:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         agent = request.match_info["agent"]
         body = await request.json()
+        self.bodies.append(body)
         kept = {k: body[k] for k in ("tools", "functions", "response_format") if body.get(k)}
         self.calls.append({"agent": agent, "messages": body["messages"], **kept})
         queue = self.replies.get(agent) or []

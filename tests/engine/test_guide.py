@@ -40,7 +40,7 @@ def test_the_guide(
                    "base_url": f"http://127.0.0.1:{server.port}/any/v1"}]  # fmt: skip
         monkeypatch.setenv("OAI_CONFIG_LIST", json.dumps(models))
         for example in EXAMPLES:
-            exec(example, space)  # noqa: S102 - it is the subject of the test
+            exec(example, space)
             results.append(space["chat"].summary)
         asyncio.run(space["main"]())
     assert server.replies == {"any": []}

@@ -21,9 +21,7 @@ from tests.conftest import ROOT, InProcess
 from .scripted_server import ScriptedServer, serving
 
 PROGRAMS = Path(__file__).parent / "programs"
-TASK = (
-    "Write a 4 paragraph research report about how to use LLMs to enhance personal productivity?"
-)
+TASK = "Write a 4 paragraph research report about how to use LLMs to enhance personal productivity?"
 CODE = "Here it is:\n```python\n# filename: papers.py\nprint('two', 'papers')\n```"
 REPORT = "# Report\n\nIntroduction ... References"
 SAID = [

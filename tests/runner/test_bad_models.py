@@ -192,3 +192,22 @@ def test_a_hanging_session_holds_up_no_other(studio: InProcess, fake: FakeOpenAI
     assert session["status"] == "finished"
     for one in stuck:
         studio.verb(one, "stop")
+
+
+def test_a_tool_that_nobody_offered_is_answered_with_an_error(
+    studio: InProcess, fake: FakeOpenAI
+) -> None:
+    """The model reads what was wrong and may go on; the page shows the call as text."""
+    endpoint = fake.endpoint("calling")
+    session, events, _ = _run(studio, studio.model(endpoint))
+    assert session["status"] == "finished"
+    assert contents(events)[1:3] == ["", "Error: Function rm_-rf__b_ not found."]
+    called = [e for e in events if e["kind"] == "tool_called"]
+    assert [e["name"] for e in called] == ["rm_-rf__b_"]
+    assert [e["ok"] for e in events if e["kind"] == "tool_returned"] == [False]
+    sent = endpoint.requests[1].messages
+    assert [m["role"] for m in sent[-2:]] == ["assistant", "tool"]
+    page = studio.http.get(f"/sessions/{session['id']}")
+    assert page.status_code == 200
+    assert "<img src=x>" not in page.text
+    assert "&lt;img src=x&gt;" in page.text

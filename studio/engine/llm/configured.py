@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 from ..errors import DefinitionError, ModelError
 from .call import LLM
 from .config_list import variable
-from .custom_client import CustomClient
+from .custom_client import CustomClient, check_registered
+from .gates import Gated, RateLimit
 from .models import Endpoint, ModelClient, ModelSpec
 from .openai_client import OpenAIClient
+from .strict_schema import response_format
 
 OPENAI = "https://api.openai.com/v1"
 ABOUT_THE_MODEL = frozenset({
@@ -40,26 +42,25 @@ def llm_of(config: Mapping[str, Any] | bool | None) -> LLM | None:
         return None
     if not isinstance(config, Mapping):
         raise DefinitionError("llm_config must be a dict or False")
-    entries = config.get("config_list", None)
-    if entries is None:
-        entries = [config] if config.get("model") else []
-    if not entries or not all(isinstance(e, Mapping) and e.get("model") for e in entries):
+    base = {k: v for k, v in config.items() if k != "config_list"}
+    given = config.get("config_list", None)
+    given = [{}] if given is None else given
+    entries = [{**base, **e} if isinstance(e, Mapping) else {} for e in given]
+    if not entries or not all(e.get("model") for e in entries):
         raise DefinitionError(
             "When using OpenAI or Azure OpenAI endpoints, specify a non-empty 'model' either in "
             "'llm_config' or in each config of 'config_list'."
         )
-    shared = {k: v for k, v in config.items() if k not in ABOUT_THE_MODEL | ABOUT_THE_CALL}
-    common = {k: config[k] for k in ("timeout", "max_retries", "price") if k in config}
-    specs = tuple(_spec(i, {**common, **entry}, shared) for i, entry in enumerate(entries))
+    specs = tuple(_spec(i, entry) for i, entry in enumerate(entries))
     return LLM(
         specs,
-        _client,
-        cache_seed=config.get("cache_seed", "default"),
-        formats_text=bool(config.get("allow_format_str_template")),
+        _clients_of(specs),
+        cache_seed=entries[0].get("cache_seed", "default"),
+        formats_text=bool(entries[0].get("allow_format_str_template")),
     )
 
 
-def _spec(index: int, entry: dict[str, Any], shared: dict[str, Any]) -> ModelSpec:
+def _spec(index: int, entry: dict[str, Any]) -> ModelSpec:
     api_type = str(entry.get("api_type") or "openai").lower()
     model, is_own = str(entry["model"]), "model_client_cls" in entry
     if api_type not in ("openai", "azure", "open_ai") and not is_own:
@@ -75,7 +76,7 @@ def _spec(index: int, entry: dict[str, Any], shared: dict[str, Any]) -> ModelSpe
         model=model.replace(".", "") if api_type == "azure" else model,
         provider="custom" if is_own else "openai_compatible",
         endpoint=_endpoint(entry, api_type),
-        parameters=_sendable({**shared, **own}),
+        parameters=_sendable(own),
         price_in=sent,
         price_out=written,
         timeout=float(entry.get("timeout") or 120.0),
@@ -118,9 +119,31 @@ def _sendable(parameters: dict[str, Any]) -> dict[str, Any]:
     """A pydantic model as response_format becomes its JSON schema."""
     form = parameters.get("response_format")
     if isinstance(form, type) and hasattr(form, "model_json_schema"):
-        schema = {"name": form.__name__, "strict": True, "schema": form.model_json_schema()}
-        return parameters | {"response_format": {"type": "json_schema", "json_schema": schema}}
+        return parameters | {"response_format": response_format(form)}
     return parameters
+
+
+def _clients_of(specs: tuple[ModelSpec, ...]) -> Callable[[ModelSpec], ModelClient]:
+    """How the client of each model is found, with what its configuration wants around it."""
+    limits = {s.id: _limit(s.settings) for s in specs}
+
+    def client(spec: ModelSpec) -> ModelClient:
+        check_registered(specs)
+        limit, accepts = limits.get(spec.id), spec.settings.get("filter_func")
+        if limit is None and accepts is None:
+            return _client(spec)
+        return Gated(_client(spec), limit, accepts, is_last=spec.id == specs[-1].id)
+
+    return client
+
+
+def _limit(entry: Mapping[str, Any]) -> RateLimit | None:
+    rate = entry.get("api_rate_limit")
+    if rate is None:
+        return None
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate <= 0:
+        raise DefinitionError("api_rate_limit is a number of calls per second above 0")
+    return RateLimit(float(rate))
 
 
 def _client(spec: ModelSpec) -> ModelClient:

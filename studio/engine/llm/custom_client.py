@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import Any
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
+from ..errors import DefinitionError, ModelError
 from ..sync import call_plain
 from .models import ModelReply, ModelRequest, ModelSpec, OnText, estimate_tokens
+
+if TYPE_CHECKING:
+    from .call import LLM
 
 
 class CustomClient:
@@ -19,12 +24,7 @@ class CustomClient:
     """
 
     async def complete(self, spec: ModelSpec, request: ModelRequest, on_text: OnText) -> ModelReply:
-        own = spec.settings.get("client")
-        if own is None:
-            raise ModelError(
-                f"{spec.name} needs {spec.settings.get('model_client_cls')}: register it with "
-                "register_model_client before the chat begins"
-            )
+        own = spec.settings["client"]
         started = time.monotonic()
         parameters = {**spec.parameters, **request.parameters, "model": spec.model}
         parameters["messages"] = request.messages
@@ -44,6 +44,33 @@ class CustomClient:
         return _reply(spec, first, usage, int((time.monotonic() - started) * 1000))
 
 
+def register_client(llm: LLM, client_class: type[Any], arguments: dict[str, Any]) -> None:
+    """Makes the client of the first model that names this class and has none yet."""
+    waiting = [s for s in llm.models if s.settings.get("model_client_cls") == client_class.__name__]
+    if not waiting:
+        raise DefinitionError(
+            f'Model client "{client_class.__name__}" is being registered but was not found in the '
+            f'config_list. Please make sure to include an entry with "model_client_cls": '
+            f'"{client_class.__name__}"'
+        )
+    for spec in waiting:
+        if "client" not in spec.settings:
+            spec.settings["client"] = client_class(dict(spec.settings), **arguments)
+            return
+    warnings.warn(f"{client_class.__name__} is registered already", stacklevel=3)
+
+
+def check_registered(specs: Iterable[ModelSpec]) -> None:
+    """Raises RuntimeError, as AutoGen 0.2 does, while any model waits for a client of its own."""
+    names = [str(s.settings["model_client_cls"]) for s in specs
+             if s.provider == "custom" and "client" not in s.settings]  # fmt: skip
+    if names:
+        raise RuntimeError(
+            f"Model client(s) {names} are not activated. Please register the custom model clients "
+            "using `register_model_client` or filter them out form the config list."
+        )
+
+
 def _reply(spec: ModelSpec, message: Any, usage: dict[str, Any], elapsed: int) -> ModelReply:
     content = message if isinstance(message, str) else _member(message, "content")
     return ModelReply(
@@ -52,11 +79,20 @@ def _reply(spec: ModelSpec, message: Any, usage: dict[str, Any], elapsed: int) -
         completion_tokens=int(usage.get("completion_tokens") or estimate_tokens(content or "")),
         latency_ms=elapsed,
         first_token_ms=None,
-        tool_calls=_member(message, "tool_calls") or None,
-        function_call=_member(message, "function_call") or None,
+        tool_calls=[_plain(call) for call in _member(message, "tool_calls") or []] or None,
+        function_call=_plain(_member(message, "function_call")) or None,
         served=str(usage.get("model") or spec.model),
         estimated="completion_tokens" not in usage,
     )
+
+
+def _plain(value: Any) -> Any:
+    """Objects like the openai package's as the dicts that messages are made of."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(exclude_none=True)
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return {k: _plain(v) for k, v in vars(value).items()} if hasattr(value, "__dict__") else value
 
 
 def _member(message: Any, name: str) -> Any:
