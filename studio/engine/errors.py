@@ -54,6 +54,10 @@ class ModelError(EngineError):
         self.code = code
 
 
+class ModelTimeoutError(ModelError, TimeoutError):
+    """A model gave no full answer in its time; a TimeoutError too, as in AutoGen 0.2."""
+
+
 class DivergenceError(EngineError):
     """A replayed chat asked for something other than what its log recorded."""
 

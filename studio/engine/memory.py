@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -145,6 +146,11 @@ class Memory:
         A tool's answer that would come first keeps the call before it.
         """
         if recipient is not None:
+            if nr_messages_to_preserve:
+                warnings.warn(
+                    "A chat with one agent is forgotten whole: nr_messages_to_preserve is ignored",
+                    stacklevel=2,
+                )
             self.chat_messages[recipient].clear()
             return
         for messages in self.chat_messages.values():

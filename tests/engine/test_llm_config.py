@@ -157,6 +157,7 @@ def test_a_model_that_takes_too_long() -> None:
         assert ask({"config_list": [slow, entry(server, "two")]}).summary == "2"
         with pytest.raises(ModelError, match=r"no full answer within 0\.3 s") as caught:
             ask({"config_list": [slow]})
+    assert isinstance(caught.value, TimeoutError)
     assert caught.value.code == "timeout"
 
 

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from ..errors import ModelError
+from ..errors import ModelError, ModelTimeoutError
 from .models import ModelClient, ModelReply, ModelRequest, ModelSpec, OnText
 
 FIRST_PAUSE = 0.5  # seconds; doubles, with full jitter so that many sessions do not march in step
@@ -34,7 +34,7 @@ async def complete_with_retries(
             async with asyncio.timeout(left):
                 return await client.complete(spec, request, on_text)
         except TimeoutError:
-            raise ModelError(
+            raise ModelTimeoutError(
                 f"{spec.name} gave no full answer within {spec.timeout:g} s", code="timeout"
             ) from None
         except ModelError as error:
