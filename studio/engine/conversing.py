@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import chats, replies
 from .chats import ChatRequest, ChatResult
 from .errors import DefinitionError
+from .library import in_context
 from .memory import Memory
 from .messages import Message
 from .nested import nested_reply
@@ -99,14 +100,15 @@ class Conversing:
             if sender is None:
                 raise AssertionError("Either messages or sender must be provided.")
             messages = self.chat_messages[sender]
-        heard = await replies.heard(self, messages)
         excluded = functions_of(exclude)
-        for entry in list(self.pipeline.entries):
-            if entry.function in excluded or not entry.fires(sender):
-                continue
-            final, reply = await entry.called(self, heard, sender)
-            if final:
-                return reply
+        with in_context():
+            heard = await replies.heard(self, messages)
+            for entry in list(self.pipeline.entries):
+                if entry.function in excluded or not entry.fires(sender):
+                    continue
+                final, reply = await entry.called(self, heard, sender)
+                if final:
+                    return reply
         return self.default_auto_reply
 
     def generate_reply(

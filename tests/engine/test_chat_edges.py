@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio.engine import ConversableAgent, GroupChat, GroupChatManager
+from studio.engine import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
 from studio.engine.errors import CarryoverError
 
 from .library_user import config, plain, said, serving
@@ -170,3 +170,11 @@ def test_a_selecting_function_may_wait_or_hold_chats() -> None:
 def test_a_managers_predicate_may_hold_chats() -> None:
     ends = {"is_termination_msg": lambda m: asks("yes") == "yes" and m["content"] == "B"}
     assert selected("round_robin", **ends) == ["Hi", "B"]
+
+
+def test_a_reply_outside_of_a_chat_asks_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt: "typed")
+    person = UserProxyAgent("person", code_execution_config=False)
+    heard = [{"role": "user", "content": "Hi"}]
+    reply = person.generate_reply(messages=heard, sender=plain("peer"))
+    assert reply == {"role": "user", "content": "typed"}
