@@ -118,7 +118,9 @@ def inside(work_dir: Path, name: str) -> Path:
         path = (root / name).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
         raise OutsideWorkDirError from error
-    if root not in path.parents:
+    # from Python 3.13 on a loop of links is left in the path instead of being an error
+    is_loop = any(part.is_symlink() for part in (path, *path.parents))
+    if root not in path.parents or is_loop:
         raise OutsideWorkDirError
     return path
 
