@@ -9,7 +9,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import PHONE, WIDE
 from tests.conftest import StudioProcess
@@ -159,6 +159,23 @@ def test_typing_is_kept_as_a_draft(
     saved = studio.get(f"agents/{made}")
     assert (saved["revision"], saved["has_draft"]) == (2, False)
     assert saved["system_message"] == "A better rule."
+
+
+@pytest.mark.parametrize("late", ["hx-sse", "app"])
+def test_the_stream_begins_whichever_script_is_late(
+    furnished: tuple[Furnished, dict[str, str]], browse: Callable[..., Page], late: str
+) -> None:
+    """Only the request is waited for: a page with routes gets streamed answers late."""
+    studio, ids = furnished
+    page = browse(studio)
+
+    def hold(route: Route) -> None:
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route(re.compile(rf"/{late}[.\w]*\.js"), hold)
+    with page.expect_request(re.compile(r"/stream\?after="), timeout=10_000):
+        page.goto(f"{studio.url}/sessions/{ids['waiting']}", wait_until="commit")
 
 
 def test_playback_steps_scrubs_and_plays(
