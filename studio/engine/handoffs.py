@@ -1,6 +1,6 @@
 """Handoffs: to whom an agent passes a conversation on, and when. AG2's names (ENGINE section 6).
 
-These are plain descriptions. `patterns.py` opens a group that follows them, `group_handoffs.py`
+These are plain descriptions. `patterns.py` opens a group that follows them, `handoff_group.py`
 does what they say.
 """
 

@@ -49,8 +49,9 @@ class DefinitionRow(SQLModel, table=True):
             "origin",
             "name",
             unique=True,
+            # PostgreSQL's is in the migration, which makes the index: said here, its dialect would
+            # be loaded at every start (20 ms)
             sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_definition_list", "owner_id", "noun", "created_at", "id"),
     )
