@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+from .asking import TEXT, AskRule
 from .code_replies import CodeExecution, code_execution_of
 from .conversing import Conversing
 from .errors import DefinitionError
@@ -53,6 +54,7 @@ class ConversableAgent(Conversing, Steps, Memory, Tooling, HandsOver):
     default_auto_reply   what is sent when no reply function is final
     chat_messages        what was said before, per peer
     llm, code_execution, prompt   the same as the studio builds them
+    asking               how the person behind the agent is asked
     Raises DefinitionError (a ValueError) for arguments that cannot work.
     """
 
@@ -78,6 +80,7 @@ class ConversableAgent(Conversing, Steps, Memory, Tooling, HandsOver):
         llm: LLM | None = None,
         code_execution: CodeExecution | None = None,
         prompt: PromptRules | None = None,
+        asking: AskRule = TEXT,
     ) -> None:
         mode = human_input_mode or self.default_human_input_mode
         if mode not in ("ALWAYS", "TERMINATE", "NEVER"):
@@ -96,6 +99,7 @@ class ConversableAgent(Conversing, Steps, Memory, Tooling, HandsOver):
         self.code_execution = code_execution or code_execution_of(code_execution_config)
         self.default_auto_reply = default_auto_reply
         self.prompt = prompt or PromptRules()
+        self.asking = asking
         self.silent = bool(silent)
         self.usage = Usage()
         self.hook_lists: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import replies
+from .asking import ask_opening
 from .carryover import with_carryover
 from .compat import Compat, CompatName
-from .context import RunContext, current_context
+from .context import RunContext, current_context, watched
 from .library import in_context
 from .messages import Message, as_message, has_calls, text_of, told
+from .stopping import StopCondition
 from .summaries import check_method, summarize
 from .sync import call_plain
 from .usage import gather_usage_summary
@@ -50,6 +52,7 @@ class ChatRequest:
     summary_method last_msg, reflection_with_llm, None, or (sender, recipient, args) -> text
     silent         prints nothing
     cache          where model replies are kept
+    termination    ends the chat, the chats inside it included (see stopping.py)
     context        `carryover`, and whatever a function reads that makes the message
     """
 
@@ -62,6 +65,7 @@ class ChatRequest:
     cache: Cache | None = None
     compat: Compat | CompatName | None = None
     chat_id: int | None = None
+    termination: StopCondition | None = None
     context: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -108,7 +112,7 @@ async def converse(
     initiator: ConversableAgent, recipient: ConversableAgent, request: ChatRequest
 ) -> ChatResult:
     """Holds a chat in the running context."""
-    check_method(initiator, recipient, request.summary_method)
+    check_method(initiator, recipient, request.summary_method, request.summary_args)
     for agent in (initiator, recipient):
         agent.pipeline.check_sync()
     prepare(
@@ -117,10 +121,11 @@ async def converse(
     )  # fmt: skip
     opening = await _opening(initiator, recipient, request)
     current_context().task = text_of(told(as_message(opening)))
-    if request.max_turns is None:
-        await exchange(initiator, opening, recipient, stops_when_empty=True)
-    else:
-        await _for_turns(initiator, recipient, opening, request.max_turns)
+    with watched(request.termination):
+        if request.max_turns is None:
+            await exchange(initiator, opening, recipient, stops_when_empty=True)
+        else:
+            await _for_turns(initiator, recipient, opening, request.max_turns)
     return ChatResult(
         chat_id=request.chat_id,
         chat_history=initiator.chat_messages[recipient],
@@ -151,7 +156,7 @@ async def _opening(
         words: Words = await made if inspect.isawaitable(made) else made
         return words
     if message is None:
-        message = await replies.ask_opening(initiator)
+        message = await ask_opening(initiator)
     return with_carryover(message, request.context.get("carryover"))
 
 
@@ -184,10 +189,20 @@ async def exchange(
             current_context().ended_by = "two empty messages in a row"
             return
         await replies.say(sender, message, receiver, silent=silent)
+        if ended_by_condition():
+            return
         if not (receiver.reply_at_receive[sender] if request_reply is None else request_reply):
             return
         message = await replies.reply_of(receiver, sender)
         sender, receiver, request_reply = receiver, sender, None
+
+
+def ended_by_condition() -> bool:
+    """Whether a stop condition of this conversation, or of one around it, holds now."""
+    context = current_context()
+    reason = context.strand.stop_reason
+    context.ended_by = reason or context.ended_by
+    return bool(reason)
 
 
 def _says_something(message: Words) -> bool:
@@ -195,6 +210,10 @@ def _says_something(message: Words) -> bool:
     if has_calls(given) or given.get("tool_responses") or callable(given.get("content")):
         return True
     return bool(text_of(given.get("content")))
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 async def _for_turns(
@@ -208,6 +227,8 @@ async def _for_turns(
         if message is None:
             return
         await exchange(initiator, message, recipient, request_reply=True)
+        if ended_by_condition():
+            return
         await asyncio.sleep(0)  # agents without models would never let others run
     context = current_context()
-    context.ended_by = context.ended_by or f"{max_turns} turns, the most allowed"
+    context.ended_by = context.ended_by or f"{counted(max_turns, 'turn')}, the most allowed"

@@ -106,6 +106,7 @@ async def code_execution(
         }
 
     result = (await context.effects.do(effect, run)).result
+    context.used(result)
     context.emit(CodeExecuted(turn=turn, agent=agent.name, language=blocks[0].language, **result))
     status: Literal["succeeded", "failed"] = "failed" if result["exit_code"] else "succeeded"
     return True, (

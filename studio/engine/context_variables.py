@@ -65,11 +65,11 @@ class ContextVariables(MutableMapping[str, Any]):
         return f"ContextVariables({self.data!r})"
 
     def set(self, key: str, value: Any) -> None:
-        self.data[key] = value
+        self[key] = value
 
     def remove(self, key: str) -> bool:
         """Whether there was such a variable."""
-        return self.data.pop(key, self) is not self
+        return self.pop(key, self) is not self
 
     def contains(self, key: str) -> bool:
         return key in self.data
@@ -85,6 +85,32 @@ class ContextVariables(MutableMapping[str, Any]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
         """So that a function with such a parameter can be offered as a tool; groups hide it."""
         return core_schema.any_schema()
+
+
+@dataclass(frozen=True)
+class ContextTest:
+    """One variable compared with a value; `op` is a comparison, or "contains".
+
+    A variable that there is not, or one that cannot be compared, fails every test but !=.
+    """
+
+    name: str
+    op: str
+    value: Any
+
+    def holds(self, variables: Mapping[str, Any]) -> bool:
+        if self.name not in variables:
+            return self.op == "!="
+        known = variables[self.name]
+        try:
+            if self.op == "contains":
+                return str(self.value).lower() in str(known).lower()
+            return bool(_COMPARE[self.op](known, self.value))
+        except TypeError:
+            return self.op == "!="
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.op} {self.value}"
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,7 @@ class Conversing:
         summary_args: Mapping[str, Any] | None = None,
         message: Any = None,
         compat: Any = None,
+        termination: Any = None,
         **context: Any,
     ) -> ChatResult:
         """Opens a chat and holds it until someone is silent; see `chats.ChatRequest`.
@@ -221,7 +222,8 @@ class Conversing:
         request = ChatRequest(
             message=message, clear_history=clear_history, silent=bool(silent), cache=cache,
             max_turns=max_turns, summary_method=summary_method,
-            summary_args=dict(summary_args or {}), compat=compat, context=context,
+            summary_args=dict(summary_args or {}), compat=compat, termination=termination,
+            context=context,
         )  # fmt: skip
         return await chats.hold(self, recipient, request)
 

@@ -17,13 +17,13 @@ class Effect:
     """One request to the outside world.
 
     key       chat path and a counter: stable when the chat is run again, also in parallel branches
-    kind      what is asked: a model, a person, a tool, a code block
+    kind      what is asked: a model, a person, a tool, a code block, which branch was first
     request   JSON: everything that decides the answer, apart from `messages`
     messages  the messages of a model call; kept apart because each call repeats the one before
     """
 
     key: str
-    kind: Literal["model", "input", "tool", "code"]
+    kind: Literal["model", "input", "tool", "code", "order"]
     turn: int
     agent: str
     request: dict[str, Any]

@@ -101,8 +101,59 @@ class CodeExecuted:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatStarted:
+    """A chat begins inside another one; first event of its path.
+
+    form   an agent's nested chat, a team that speaks as one, a step of a sequence, a graph's node
+    title  the workflow's name, or the agent's where a node holds one agent
+    agent  who answers with what it comes to; in a node, the agent it holds
+    of     the id of the node, the number of the step
+    visit  how often this node or step has begun in the run, from 1
+    """
+
+    form: Literal["nested", "team", "step", "node"]
+    title: str
+    agent: str | None = None
+    of: str | None = None
+    visit: int = 1
+    kind: Literal["chat_started"] = field(default="chat_started", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnded:
+    """A chat inside another one is over; only edges may still be taken from there."""
+
+    reason: str
+    kind: Literal["chat_ended"] = field(default="chat_ended", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeTaken:
+    """A graph goes on from the node whose chat this is; `reason` says which condition held."""
+
+    from_: str
+    to: str
+    times: int
+    reason: str
+    kind: Literal["edge_taken"] = field(default="edge_taken", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChanged:
+    """Context variables have new values; `by` is who set them, "" for the definition."""
+
+    changes: dict[str, Any]
+    by: str
+    kind: Literal["context_changed"] = field(default="context_changed", init=False)
+
+
+@dataclass(frozen=True, slots=True)
 class InputRequested:
-    """A person is asked. `actions` names what may be done beside answering: skip, end."""
+    """A person is asked. `actions` names what may be done beside answering: skip, end.
+
+    schema   of the values, where the form is fields
+    timeout  {"seconds", "then": auto_reply, end or fail}, counted from this event's time
+    """
 
     question: str
     form: Literal["text", "approval", "choice", "fields"]
@@ -112,6 +163,7 @@ class InputRequested:
     choices: list[str] | None = None
     schema: dict[str, Any] | None = None
     payload_hash: str | None = None
+    timeout: dict[str, Any] | None = None
     kind: Literal["input_requested"] = field(default="input_requested", init=False)
 
 
@@ -215,6 +267,10 @@ Event = (
     | ToolCalled
     | ToolReturned
     | CodeExecuted
+    | ChatStarted
+    | ChatEnded
+    | EdgeTaken
+    | ContextChanged
     | InputRequested
     | Failure
     | SessionStarted

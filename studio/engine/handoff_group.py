@@ -15,8 +15,9 @@ from .handoff_plans import Plan, Wrapped, hold_chats_for, plan_of
 from .handoff_tools import GroupTools, without_transit, without_variables
 from .handoffs import OnContextCondition, holds
 from .manager import GroupChatManager
-from .messages import Message
+from .messages import Message, text_of
 from .pipeline import Entry
+from .speakers import NoEligibleSpeakerError, Selection
 from .targets import (
     AgentNameTarget,
     AgentTarget,
@@ -74,6 +75,11 @@ class HandoffGroup:
         self._target: Target | None = None
         self._transit = frozenset(t.name for p in self.plans.values() for t in p.transfers)
         self._check()
+
+    def begins(self, *, anew: bool) -> None:
+        """Before a chat: the initial agent speaks first, unless an earlier chat goes on."""
+        self._begun = self._begun and not anew
+        self._target = None
 
     def _check(self) -> None:
         if self.pattern.initial_agent not in self.plans:
@@ -191,24 +197,48 @@ class HandoffGroup:
 
     # -- who speaks next
 
-    async def _next_speaker(self, last: ConversableAgent, group: GroupChat) -> Speaker:
-        message = group.messages[-1]
+    async def _next_speaker(self, last: ConversableAgent, group: GroupChat) -> Selection | str:
+        speaker, reason = self._next(last)
+        if speaker is None:
+            raise NoEligibleSpeakerError(reason)
+        if why := current_context().strand.stop_reason:  # handed to whom it ends at
+            raise NoEligibleSpeakerError(why)
+        if isinstance(speaker, str):
+            return speaker
+        candidates = [agent for agent in group.agents if agent in self.speaking]
+        return Selection(speaker, candidates, "handoff", reason)
+
+    def _next(self, last: ConversableAgent) -> tuple[Speaker, str]:
+        """Who speaks next, and why."""
+        message = self.group.messages[-1]
         if not self._begun:
             self._begun = True
-            return self.pattern.initial_agent
+            return self.pattern.initial_agent, "speaks first in this group"
         if message.get("tool_calls"):
-            return self.tools.executor
+            return self.tools.executor, f"runs what {last.name} called"
         current = self._last_member() or last
         if self._target is not None:
             target, self._target = self._target, None
-            return self._speaker(target, current)
+            speaker = self._speaker(target, current)
+            self._tell_of(speaker)
+            return speaker, f"{current.name} handed over: {title(target)}"
         if message.get("role") == "tool":
-            return current
+            return current, "goes on with what its tools returned"
         if last is self.user and last in self.plans:
             if not self.plans[last].after:
-                return current
+                return current, f"{last.name} has answered"
             current = last
-        return self._speaker(self._after_work(current), current)
+        after = self._after_work(current)
+        if isinstance(after, TerminateTarget):
+            return None, f"{current.name} handed over to nobody"
+        speaker = self._speaker(after, current)
+        if any(one.target is after for one in current.handoffs.after_works):
+            self._tell_of(speaker)
+        return speaker, f"comes after {current.name}"
+
+    def _tell_of(self, speaker: Speaker) -> None:
+        if isinstance(speaker, ConversableAgent):
+            current_context().handed_to(speaker.name)
 
     def _last_member(self) -> ConversableAgent | None:
         """The last agent that spoke, neither the user nor the executor."""
@@ -222,7 +252,10 @@ class HandoffGroup:
         return next(found, self.pattern.group_after_work)
 
     def _applies(self, one: OnContextCondition) -> bool:
-        return holds(one.available, self.variables) and holds(one.condition, self.variables)
+        said = self.group.messages[-1].get("content") if self.group.messages else ""
+        return holds(one.available, self.variables) and holds(
+            one.condition, self.variables, text_of(said)
+        )
 
     def _speaker(self, target: Target, current: ConversableAgent) -> Speaker:
         self._possible(target)

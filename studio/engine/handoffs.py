@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
-from .context_variables import ContextExpression, ContextVariables, filled_in
+from .context_variables import ContextExpression, ContextTest, ContextVariables, filled_in
 from .errors import DefinitionError
 from .targets import Target
 
@@ -58,6 +58,21 @@ class ExpressionContextCondition:
 
 
 @dataclass(frozen=True)
+class TestContextCondition:
+    """Holds when the test does; a variable that there is not is no error."""
+
+    test: ContextTest
+
+
+@dataclass(frozen=True)
+class MessageContextCondition:
+    """Holds when the last message contains the text: of what was heard, or after work of what was
+    said."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class StringAvailableCondition:
     context_variable: str
 
@@ -71,6 +86,7 @@ LLMCondition = StringLLMCondition | ContextStrLLMCondition
 ContextCondition = (
     StringContextCondition | ExpressionContextCondition
     | StringAvailableCondition | ExpressionAvailableCondition
+    | TestContextCondition | MessageContextCondition
 )  # fmt: skip
 
 
@@ -194,7 +210,9 @@ class HandsOver:
         self.output_guardrails.append(guardrail)
 
 
-def holds(condition: ContextCondition | None, variables: Mapping[str, Any]) -> bool:
+def holds(
+    condition: ContextCondition | None, variables: Mapping[str, Any], message: str = ""
+) -> bool:
     match condition:
         case None:
             return True
@@ -206,6 +224,10 @@ def holds(condition: ContextCondition | None, variables: Mapping[str, Any]) -> b
             return expression.evaluate(variables)
         case ExpressionAvailableCondition(expression=expression):
             return expression.evaluate(variables)
+        case TestContextCondition(test=test):
+            return test.holds(variables)
+        case MessageContextCondition(text=text):
+            return text in message
         case _:
             assert_never(condition)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import replies
 from .agents import ConversableAgent, HumanInputMode
+from .chats import counted
 from .context import current_context
 from .errors import DefinitionError
 from .events import SpeakerSelected
@@ -152,8 +153,10 @@ async def _why_it_ends(
     group = manager.groupchat
     if await holds(manager.is_termination_msg, said):
         return f"{speaker.name} ended the conversation"
+    if reason := current_context().strand.stop_reason:
+        return reason
     if index == group.max_round - 1:
-        return f"{group.max_round} messages, the most allowed"
+        return f"{counted(group.max_round, 'message')}, the most allowed"
     if not current_context().compat.empty_messages_go_on and _two_empty(group.messages):
         return "two empty messages in a row"
     return ""

@@ -77,6 +77,7 @@ class Memory:
         given = as_message(message)
         context = current_context()
         turn, attempt = context.finish_turn()
+        context.heard(self.name, told(given))
         role = given.get("role")
         context.emit(
             MessageSent(

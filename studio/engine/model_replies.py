@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ async def model(
     if not agent.llm:
         return False, None
     context = current_context()
-    found = facts(messages, context.task) if agent.prompt.needs_facts else NO_FACTS
+    known = context.strand.variables
+    found = facts(messages, context.task, known) if agent.prompt.needs_facts else NO_FACTS
     call = Call(
         agent=agent.name,
         purpose="turn",
@@ -43,7 +45,20 @@ async def model(
     calls, function = result["tool_calls"], result.get("function_call")
     if calls or function:
         return True, _with_calls(content, calls, function)
+    if content and agent.prompt.reply.kind == "json":
+        context.set_variables(_values(content), agent.name)
     return (True, clean(content)) if content is not None else (False, None)
+
+
+def _values(content: str) -> dict[str, Any]:
+    """The plain values of a JSON answer: they set the context variables of their names."""
+    try:
+        said = json.loads(content)
+    except ValueError:  # nothing holds every model to its form
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {k: v for k, v in said.items() if isinstance(v, str | int | float | bool)}
 
 
 def system_of(agent: ConversableAgent) -> list[Message]:

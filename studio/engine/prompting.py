@@ -7,13 +7,14 @@ pass of plain substitution; nothing here is a template language.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
 from .messages import text_of
 
-_PLACEHOLDER = re.compile(r"\{(task|last|list|choice)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ITEM = re.compile(r"^[^\S\n]*(?:\d{1,3}[.)]|[-*•])[^\S\n]+(\S.*)$", re.MULTILINE)
 _CONTROL = re.compile(r"<\|(?:im_start|im_end|endoftext)\|>")
 
@@ -67,24 +68,29 @@ class PromptRules:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What placeholders stand for, read off the messages an agent has seen."""
+    """What placeholders stand for, read off the messages an agent has seen, and the context
+    variables; other words in braces stay as they are."""
 
     task: str
     last: str
     items: tuple[str, ...]
     choice: str
+    variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def fill(self, template: str) -> str:
         values = {
+            **{name: str(value) for name, value in self.variables.items()},
             "task": self.task,
             "last": self.last,
             "list": ", ".join(self.items) or self.last,
             "choice": self.choice,
         }
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+        return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
-def facts(messages: list[dict[str, Any]], task: str) -> Facts:
+def facts(
+    messages: list[dict[str, Any]], task: str, variables: Mapping[str, Any] | None = None
+) -> Facts:
     """Reads task, last message, latest list (two items or more) and the item chosen since."""
     texts = [text_of(m.get("content")) for m in messages]
     items: tuple[str, ...] = ()
@@ -96,7 +102,11 @@ def facts(messages: list[dict[str, Any]], task: str) -> Facts:
             break
     last = texts[-1].strip() if texts else task
     return Facts(
-        task=in_a_sentence(task), last=last, items=items, choice=_chosen(texts[since:], items)
+        task=in_a_sentence(task),
+        last=last,
+        items=items,
+        choice=_chosen(texts[since:], items),
+        variables=dict(variables or {}),
     )
 
 

@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .asking import EXIT, ask_person
 from .context import current_context
-from .effects import Effect
-from .events import InputRequested
 from .messages import Message
 from .sync import call_plain, is_sync
 from .termination import holds
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from .agents import ConversableAgent
 
 Reply = tuple[bool, str | Message | None]
-EXIT = "exit"
 INTERRUPTED = "USER INTERRUPTED"
 PROMPT_EACH_TURN = (
     "Replying as {agent}. Provide feedback to {peer}. Press enter to skip and use auto-reply, "
@@ -176,44 +174,3 @@ def _human_reply(answer: str, last: Message) -> Message:
     if answers:
         reply["tool_responses"] = answers
     return reply
-
-
-async def ask_person(
-    agent: ConversableAgent, peer: ConversableAgent | None, prompt: str, *, may_skip: bool
-) -> str:
-    """Asks the person behind an agent: an effect, so that a waiting session holds nothing."""
-    context = current_context()
-    key = context.next_key()
-    question = InputRequested(
-        question=context.identifier(key),
-        form="text",
-        prompt=prompt.format(agent=agent.name, peer=peer.name if peer else "the sender"),
-        agent=agent.name,
-        actions=["skip", "end"] if may_skip else ["end"],
-    )
-    return await _asked(agent, question, key)
-
-
-async def ask_opening(agent: ConversableAgent) -> str:
-    """Asks the person behind an agent for the first message of a chat."""
-    context = current_context()
-    key = context.next_key()
-    question = InputRequested(context.identifier(key), "text", ">", agent.name, [])
-    return await _asked(agent, question, key)
-
-
-async def _asked(agent: ConversableAgent, question: InputRequested, key: str) -> str:
-    context = current_context()
-    context.emit(question)
-
-    async def ask(_: int) -> dict[str, Any]:
-        if agent.asks_itself:
-            return {"text": await agent.ask_itself(question.prompt)}
-        return {"text": await context.ask(question)}
-
-    request = {"question": question.question, "form": question.form}
-    effect = Effect(key, "input", context.turns + 1, agent.name, request)
-    outcome = await context.effects.do(effect, ask)
-    answer = str(outcome.result.get("text") or "")
-    agent.human_input.append(answer)
-    return answer

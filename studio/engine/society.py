@@ -61,19 +61,19 @@ class SocietyOfMindAgent(ConversableAgent):
         if self.response_preparer is None or not self.llm:
             last = messages[-1] if messages else {}
             return str(last.get("content") or "").replace(TERMINATE, "").strip()
-        heard = [_as_user(message) for message in messages]
-        asked = [_system(LEAD_IN), *(m for m in heard if m), _system(self.response_preparer)]
+        heard = [as_user(message) for message in messages]
+        asked = [system(LEAD_IN), *(m for m in heard if m), system(self.response_preparer)]
         result = await call_model(self.llm, Call(self.name, "turn", asked))
         self.usage.add(result)
         content: str | None = result["content"]
         return content
 
 
-def _system(content: str) -> Message:
+def system(content: str) -> Message:
     return {"role": "system", "content": content}
 
 
-def _as_user(message: Message) -> Message | None:
+def as_user(message: Message) -> Message | None:
     """What was said, without calls and their plumbing; None for what has no words."""
     if not message.get("content"):
         return None

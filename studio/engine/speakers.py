@@ -140,7 +140,7 @@ async def _by_function(group: GroupChat, function: Any, last: ConversableAgent) 
         chosen = await chosen
     if chosen is None:
         raise NoEligibleSpeakerError("the selecting function chose nobody")
-    if isinstance(chosen, str):
+    if isinstance(chosen, str | Selection):
         return chosen
     if not hasattr(chosen, "chat_messages"):
         raise DefinitionError(

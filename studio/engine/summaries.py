@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .context import current_context
 from .errors import DefinitionError, ModelError
-from .llm.call import Call, call_model
-from .messages import text_of, told
+from .llm.call import LLM, Call, call_model
+from .messages import Message, text_of, told
 from .model_replies import on_wire
 from .sync import call_plain
 from .termination import TERMINATE
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
@@ -22,7 +24,12 @@ SUMMARY_PROMPT = (
 )
 
 
-def check_method(initiator: ConversableAgent, recipient: ConversableAgent, method: Any) -> None:
+def check_method(
+    initiator: ConversableAgent,
+    recipient: ConversableAgent,
+    method: Any,
+    arguments: Mapping[str, Any] | None = None,
+) -> None:
     """Raises DefinitionError for a method that cannot work, before a chat is paid for."""
     if callable(method) or method in (None, "none", "last_msg"):
         return
@@ -30,7 +37,7 @@ def check_method(initiator: ConversableAgent, recipient: ConversableAgent, metho
         raise DefinitionError(
             f"summary_method {method!r} is not last_msg, reflection_with_llm or none"
         )
-    if not (recipient.llm or initiator.llm):
+    if not ((arguments or {}).get("llm") or recipient.llm or initiator.llm):
         raise DefinitionError("summary_method reflection_with_llm needs a model on either side")
 
 
@@ -43,14 +50,14 @@ async def summarize(
     """last_msg: the last message without TERMINATE; reflection_with_llm: a model's words.
 
     A function gets (initiator, recipient, arguments); None is "". `arguments` may hold
-    summary_prompt and summary_role.
+    summary_prompt, summary_role, and the `llm` to ask in place of the agents' own.
     """
     given = arguments or {}
     if callable(method):
         made = await call_plain(method, initiator, recipient, given)
         words = await made if inspect.isawaitable(made) else made
         return "" if words is None else str(words)
-    check_method(initiator, recipient, method)
+    check_method(initiator, recipient, method, given)
     if method == "last_msg":
         return _last_message(initiator, recipient)
     if method == "reflection_with_llm":
@@ -82,14 +89,27 @@ async def _reflection(
     role = arguments.get("summary_role") or "system"
     group = getattr(recipient, "groupchat", None)
     said = group.messages if group is not None else recipient.chat_messages[initiator]
-    asking = {"role": role, "content": prompt}
-    call = Call(recipient.name, "summary", [*on_wire(said), asking])
+    llm = arguments.get("llm") or asked.llm
+    return await reflection(llm, recipient.name, said, prompt, role, asked.usage)
+
+
+async def reflection(
+    llm: LLM,
+    name: str,
+    said: list[Message],
+    prompt: str,
+    role: str = "system",
+    usage: Usage | None = None,
+) -> str:
+    """What a model makes of a conversation; "" with a warning when it refuses the request."""
+    call = Call(name, "summary", [*on_wire(said), {"role": role, "content": prompt}])
     try:
-        result = await call_model(asked.llm, call)
+        result = await call_model(llm, call)
     except ModelError as error:
         if error.status != 400:
             raise
         warnings.warn(f"no summary: {error}", stacklevel=2)
         return ""
-    asked.usage.add(result)
+    if usage is not None:
+        usage.add(result)
     return str(result["content"] or "")

@@ -76,6 +76,7 @@ async def results_of(agent: ConversableAgent, calls: list[dict[str, Any]]) -> li
     else:
         outcomes = list(await asyncio.gather(*(context.effects.do(*one) for one in asked)))
     for call, outcome in zip(calls, outcomes, strict=True):
+        context.used(outcome.result)
         context.emit(ToolReturned(turn, str(call.get("id") or ""), **outcome.result))
     return [outcome.result for outcome in outcomes]
 

@@ -86,7 +86,7 @@ class StoreHome:
         models = Models(self.settings, self.known, self.local)
         context = RunContext(
             sink=recorder, effects=context_effects or recorder, random=random.Random(SEED),
-            seed=SEED,
+            seed=SEED, activity=recorder.activity,
         )  # fmt: skip
         return Builder(models, OWNER, snapshot).chat(context)
 

@@ -10,7 +10,8 @@ import pytest
 
 from studio.definitions.common import Limits
 from studio.engine.events import Delta
-from studio.runner.runner import Answer, Runner, Start
+from studio.runner.answers import Answer
+from studio.runner.runner import Runner, Start
 from studio.store import sessions
 from studio.store.sessions import Session
 from studio.store.tables import OWNER

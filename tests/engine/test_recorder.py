@@ -166,7 +166,7 @@ async def test_a_changed_request_is_a_divergence_and_says_the_turn(home: StoreHo
     await _life(home, session)
     recorder = home.recorder(session, Bus())
     chat = home.live(session, recorder)
-    chat.recipient.groupchat.agents[2].system_message = "changed"  # type: ignore[attr-defined]
+    chat.conversation.recipient.groupchat.agents[2].system_message = "changed"  # type: ignore[attr-defined]
     with pytest.raises(DivergenceError, match="At turn 3"):
         await chat.play("Tea?", first=True)
 

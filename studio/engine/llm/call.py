@@ -70,14 +70,15 @@ async def call_model(llm: LLM, call: Call) -> dict[str, Any]:
         request=_request(llm, call),
         messages=call.messages,
     )
-    counts = {spec.id: context.calls[(spec.id, call.agent)] for spec in llm.models}
+    counts = {spec.id: context.strand.calls[(spec.id, call.agent)] for spec in llm.models}
 
     async def perform(attempt: int) -> dict[str, Any]:
         return await _first_answer(llm, call, turn, attempt, counts)
 
     outcome = await context.effects.do(effect, perform)
     result = outcome.result
-    context.calls[(result["model_id"], call.agent)] += int(result.get("calls", 1))
+    context.strand.calls[(result["model_id"], call.agent)] += int(result.get("calls", 1))
+    context.used(result)
     if call.purpose == "turn":
         context.progress.attempt = outcome.attempt
     context.emit(
