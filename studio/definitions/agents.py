@@ -19,6 +19,8 @@ from .common import (
     TerminationMessage,
     Text,
 )
+from .conditions import Condition
+from .questions import HumanTimeout, QuestionDefinition
 
 HumanInputMode = Literal["ALWAYS", "TERMINATE", "NEVER"]
 
@@ -57,7 +59,12 @@ class ReplyDefinition(Strict):
 
 
 class NestedChat(Strict):
-    """A workflow that runs inside the agent when `trigger` speaks to it."""
+    """A workflow that runs inside the agent when `trigger` speaks to it; None: whoever speaks.
+
+    Those that are triggered run in order, and what the last one comes to is the agent's answer. The
+    first opens with what was heard, unless it has a `message` ({last} stands for what was heard);
+    later ones need a message, and are told what those before came to.
+    """
 
     trigger: Reference | None = None
     workflow: Reference
@@ -67,10 +74,14 @@ class NestedChat(Strict):
 
 
 class Handoff(Strict):
-    """Passes the conversation to another agent, or back to a person ("user")."""
+    """Passes the conversation to another agent, or back to a person ("user").
+
+    when  words: the agent's model decides by them, as a tool; "always": after each of its answers;
+          a condition: `context` is looked at before the agent answers, `contains` at its answer
+    """
 
     to: Reference
-    when: Line
+    when: Annotated[Line, StringConstraints(min_length=1)] | Condition
 
 
 class _Agent(Definition):
@@ -89,6 +100,8 @@ class _Agent(Definition):
     reply: ReplyDefinition = ReplyDefinition()
     parameters: Parameters = Parameters()
     cache_seed: CacheSeed | None = None
+    question: QuestionDefinition = QuestionDefinition()
+    human_timeout: HumanTimeout | None = None
     nested: list[NestedChat] = Field(default=[], max_length=20)
     handoffs: list[Handoff] = Field(default=[], max_length=20)
     context_variables: ContextVariables = {}
@@ -111,10 +124,15 @@ class UserProxyDefinition(_Agent):
 
 
 class TeamDefinition(_Agent):
-    """A whole workflow that speaks as one agent."""
+    """A whole workflow that speaks as one agent (a society of mind).
+
+    With `models` one of them turns the inner conversation into the answer, asked as
+    `response_preparer` says; without, what the workflow came to is the answer.
+    """
 
     kind: Literal["workflow"]
     workflow: Reference | None = None
+    response_preparer: Text = ""
     system_message: Text | None = None
     human_input_mode: HumanInputMode = "NEVER"
 

@@ -29,19 +29,21 @@ class Bundle:
     bodies: dict[Noun, list[dict[str, Any]]]
     ids: dict[str, str] = field(default_factory=dict)
 
-    def in_order(self) -> Iterator[tuple[Noun, AnyDefinition]]:
-        """Definitions in an order in which everything they refer to has been given before.
+    def of(self, *nouns: Noun) -> Iterator[tuple[Noun, str, AnyDefinition]]:
+        """(noun, name in the bundle, definition) of these nouns, references turned into ids.
 
-        The caller reports each new id by `stored`. Raises InvalidError for an unknown name.
+        Agents and workflows may refer to each other in circles: the caller gives each an id by
+        `stored` before it asks for them. Raises InvalidError for an unknown name.
         """
-        for noun in NOUNS:
+        known = set(self.ids.values())
+        for noun in nouns:
             for body in self.bodies.get(noun, []):
                 given = parse(noun, replaced(body, self.ids))
                 for reference in references(given):
-                    if reference.id not in self.ids.values():
+                    if reference.id not in known:
                         problem = f"{given.name} refers to the unknown {reference.id}"
                         raise InvalidError([Problem(list(reference.loc), problem, "unknown_name")])
-                yield noun, given
+                yield noun, str(body.get("name")), given
 
     def stored(self, noun: Noun, name: str, one: str) -> None:
         self.ids[f"{noun}/{name}"] = one

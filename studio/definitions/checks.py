@@ -1,18 +1,20 @@
 """What is missing or unwise in a workflow and all it uses: problems with a path to the field.
 
-Saving with gaps is allowed; starting a session is not while a problem blocks.
+Saving with gaps is allowed; starting a session is not while a problem blocks. A problem of a
+workflow inside this one stands at the field that refers to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import assert_never
 
 from ..errors import Problem
 from .agents import AgentDefinition, AssistantDefinition, TeamDefinition
-from .models import ModelDefinition
-from .skills import SkillDefinition
+from .check_graphs import check_shape
+from .check_groups import check_handoffs, check_members, check_order, hands_over
+from .surroundings import Loc, Surroundings, check_model
 from .workflows import (
     GraphDefinition,
     GroupChatDefinition,
@@ -21,137 +23,163 @@ from .workflows import (
     WorkflowDefinition,
 )
 
-SMALL_MODEL_B = 1.0
-NOT_YET = "is stored and checked, but cannot run yet"
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Everything that a workflow refers to, by id, and which models lack a key they need."""
-
-    models: dict[str, ModelDefinition]
-    skills: dict[str, SkillDefinition]
-    agents: dict[str, AgentDefinition]
-    workflows: dict[str, WorkflowDefinition]
-    without_key: frozenset[str] = frozenset()
-    unready: frozenset[str] = frozenset()
+MAX_DEPTH = 8
 
 
 def check(workflow: WorkflowDefinition, around: Surroundings) -> list[Problem]:
-    """All problems, the blocking ones first."""
-    found = [*_check_workflow(workflow, around)]
-    return sorted(found, key=lambda p: not p.blocking)
+    """All problems, the blocking ones first, each said once."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in _Check(around).workflow(workflow):
+        key = (".".join(map(str, problem.loc)), problem.msg)
+        found.setdefault(key, problem)
+    return sorted(found.values(), key=lambda p: not p.blocking)
 
 
-def _check_workflow(workflow: WorkflowDefinition, around: Surroundings) -> Iterator[Problem]:
-    if workflow.termination is not None:
-        yield Problem(["termination"], f"A termination tree {NOT_YET}", "not_yet")
-    for i, model in enumerate(workflow.models):
-        yield from _check_model(["models", i], model, around)
-    if workflow.summary_method == "reflection_with_llm" and not workflow.models:
-        yield Problem(
-            ["models"], "A summary by reflection needs a model for the workflow", "model_missing"
-        )
-    match workflow:
-        case TwoAgentDefinition():
-            yield from _check_two_agent(workflow, around)
-        case GroupChatDefinition():
-            yield from _check_group(workflow, around)
-        case SequentialDefinition() | GraphDefinition():
-            yield Problem(["kind"], f"A {workflow.kind} workflow {NOT_YET}", "not_yet")
-        case _:
-            assert_never(workflow)
+class _Check:
+    """One walk through a workflow. `inside` are the ids of the workflows that it stands in, `seen`
+    of all that were looked at: what is used in many places is told of in the first."""
+
+    def __init__(
+        self, around: Surroundings, inside: tuple[str, ...] = (), seen: set[str] | None = None
+    ) -> None:
+        self.around, self.inside = around, inside
+        self.seen: set[str] = set() if seen is None else seen
+
+    def workflow(self, workflow: WorkflowDefinition) -> Iterator[Problem]:
+        for i, model in enumerate(workflow.models):
+            yield from check_model(["models", i], model, self.around)
+        if workflow.summary_method == "reflection_with_llm" and not workflow.models:
+            words = "A summary by reflection needs a model for the workflow"
+            yield Problem(["models"], words, "model_missing")
+        match workflow:
+            case TwoAgentDefinition():
+                yield from self._pair(workflow)
+            case GroupChatDefinition():
+                yield from self._group(workflow)
+            case SequentialDefinition():
+                yield from self._sequence(workflow)
+            case GraphDefinition():
+                yield from self._graph(workflow)
+            case _:
+                assert_never(workflow)
+        yield from self._ends(workflow)
+
+    def _pair(self, workflow: TwoAgentDefinition) -> Iterator[Problem]:
+        for role in ("initiator", "recipient"):
+            one = getattr(workflow, role)
+            if one is None:
+                yield Problem([role], f"Choose the agent that is the {role}", "agent_missing")
+            else:
+                yield from self._agent([role], one, hands_over=False)
+        if workflow.initiator is not None and workflow.initiator == workflow.recipient:
+            yield Problem(["recipient"], "An agent cannot talk to itself", "same_agent")
+
+    def _group(self, group: GroupChatDefinition) -> Iterator[Problem]:
+        yield from check_members(group, self.around)
+        over = hands_over(group, self.around)
+        if group.initiator is not None and group.initiator not in group.agents:
+            yield from self._agent(["initiator"], group.initiator, speaks=over, hands_over=True)
+        for i, one in enumerate(group.agents):
+            yield from self._agent(["agents", i], one, hands_over=True)
+        yield from check_order(group, self.around)
+        yield from check_handoffs(group, self.around)
+
+    def _sequence(self, workflow: SequentialDefinition) -> Iterator[Problem]:
+        if not workflow.steps:
+            yield Problem(["steps"], "Add a step: a workflow that runs first", "steps_missing")
+        for i, step in enumerate(workflow.steps):
+            loc: Loc = ["steps", i, "workflow"]
+            yield from self._inner(loc, step.workflow)
+            inner = self.around.workflows.get(step.workflow)
+            if inner is None or step.summary_method != "reflection_with_llm" or inner.models:
+                continue
+            if not isinstance(inner, TwoAgentDefinition):
+                words = f"A summary by reflection needs a model for {inner.name}"
+                yield Problem(["steps", i, "summary_method"], words, "model_missing")
+
+    def _graph(self, graph: GraphDefinition) -> Iterator[Problem]:
+        known = set(graph.context_variables)
+        for one in (*self.around.agents.values(), *self.around.workflows.values()):
+            known |= set(one.context_variables)
+        yield from check_shape(graph, known)
+        for i, node in enumerate(graph.nodes):
+            if node.agent is not None:
+                yield from self._agent(["nodes", i, "agent"], node.agent, hands_over=False)
+            elif node.workflow is not None:
+                yield from self._inner(["nodes", i, "workflow"], node.workflow)
+
+    def _ends(self, workflow: WorkflowDefinition) -> Iterator[Problem]:
+        """Stop conditions that can never hold."""
+        if workflow.termination is None:
+            return
+        for loc, leaf in workflow.termination.walk(("termination",)):
+            name, value = leaf.rule
+            if name in ("source", "handoff") and value not in self.around.agents:
+                yield Problem([*loc], "This agent does not exist any more", "not_found")
+
+    # -- what is inside
+
+    def _inner(self, loc: Loc, one: str) -> Iterator[Problem]:
+        """A workflow inside this one, its problems at the place that refers to it."""
+        inner = self.around.workflows.get(one)
+        if inner is None:
+            yield Problem(loc, "This workflow does not exist any more", "not_found")
+        elif one in self.inside:
+            yield Problem(loc, f"{inner.name} contains itself", "contains_itself")
+        elif len(self.inside) >= MAX_DEPTH:
+            yield Problem(loc, f"Workflows stand more than {MAX_DEPTH} deep in each other", "depth")
+        elif one not in self.seen:
+            self.seen.add(one)
+            for problem in _Check(self.around, (*self.inside, one), self.seen).workflow(inner):
+                words = f"{inner.name}: {problem.msg}"
+                yield replace(problem, loc=[*loc, *problem.loc], msg=words, fix=None)
+
+    def _agent(
+        self, loc: Loc, one: str, *, speaks: bool = True, hands_over: bool
+    ) -> Iterator[Problem]:
+        agent = self.around.agents.get(one)
+        if agent is None:
+            yield Problem(loc, "This agent does not exist any more", "not_found")
+            return
+        for i, model in enumerate(agent.models):
+            yield from check_model([*loc, "models", i], model, self.around, agent.name)
+        yield from self._missing(loc, agent, speaks=speaks)
+        yield from _idle(loc, agent, hands_over=hands_over)
+        yield from _question(loc, agent)
+        for i, nested in enumerate(agent.nested):
+            place: Loc = [*loc, "nested", i, "workflow"]
+            if nested.workflow not in self.inside or self._fires_inside(nested.trigger):
+                yield from self._inner(place, nested.workflow)
+
+    def _fires_inside(self, trigger: str | None) -> bool:
+        """Whether a nested chat that holds its own agent would begin again inside itself."""
+        members: set[str | None] = set()
+        for one in self.inside:
+            body = self.around.workflows[one].model_dump()
+            members |= {*body.get("agents", []), body.get("initiator"), body.get("recipient")}
+            members |= {node["agent"] for node in body.get("nodes", [])}
+        return trigger is None or trigger in members
+
+    def _missing(self, loc: Loc, agent: AgentDefinition, *, speaks: bool) -> Iterator[Problem]:
+        if isinstance(agent, TeamDefinition):
+            if agent.workflow is None:
+                words = f"Choose the workflow that speaks as {agent.name}"
+                yield Problem([*loc, "workflow"], words, "workflow_missing")
+            else:
+                yield from self._inner([*loc, "workflow"], agent.workflow)
+        if not speaks or not isinstance(agent, AssistantDefinition) or agent.models:
+            return
+        answers = agent.nested and any(n.trigger is None for n in agent.nested)
+        if agent.human_input_mode != "ALWAYS" and not answers:
+            words = f"{agent.name} has no model to answer with"
+            yield Problem([*loc, "models"], words, "model_missing")
 
 
-def _check_two_agent(workflow: TwoAgentDefinition, around: Surroundings) -> Iterator[Problem]:
-    for role in ("initiator", "recipient"):
-        one = getattr(workflow, role)
-        if one is None:
-            yield Problem([role], f"Choose the agent that is the {role}", "agent_missing")
-        else:
-            yield from _check_agent([role], one, around)
-    if workflow.initiator is not None and workflow.initiator == workflow.recipient:
-        yield Problem(["recipient"], "An agent cannot talk to itself", "same_agent")
-
-
-def _check_group(group: GroupChatDefinition, around: Surroundings) -> Iterator[Problem]:
-    if group.initiator is None:
-        yield Problem(["initiator"], "Choose who opens the conversation", "agent_missing",
-                      fix=group.agents[0] if group.agents else None)  # fmt: skip
-    elif group.initiator not in group.agents:
-        yield Problem(
-            ["initiator"],
-            "The initiator is not a member: its opening is heard, but it never speaks again",
-            "initiator_outside",
-            blocking=False,
-        )
-        yield from _check_agent(["initiator"], group.initiator, around, speaks=False)
-    if len(group.agents) < 2:
-        yield Problem(["agents"], "A group chat needs at least two agents", "too_few_agents")
-    if len(set(group.agents)) < len(group.agents):
-        yield Problem(["agents"], "An agent is in the group twice", "agent_twice")
-    for i, one in enumerate(group.agents):
-        yield from _check_agent(["agents", i], one, around)
-    names = [around.agents[a].name for a in group.agents if a in around.agents]
-    if len(set(names)) < len(set(group.agents)):
-        yield Problem(["agents"], "Two agents have the same name", "name_clash")
-    yield from _check_order(group, around)
-
-
-def _check_order(group: GroupChatDefinition, around: Surroundings) -> Iterator[Problem]:
-    members = set(group.agents)
-    graph = group.allowed_or_disallowed_speaker_transitions
-    field = "allowed_or_disallowed_speaker_transitions"
-    for speaker, after in (graph or {}).items():
-        for other in (speaker, *after):
-            if other not in members:
-                yield Problem(
-                    [field, speaker], "The table names an agent outside the group", "not_a_member"
-                )
-    if graph is not None and group.speaker_transitions_type == "allowed":
-        for one in group.agents:
-            if not graph.get(one) and one in around.agents:
-                yield Problem(
-                    [field],
-                    f"Nobody may follow {around.agents[one].name}: the chat ends there",
-                    "dead_end",
-                    blocking=False,
-                )
-    if group.speaker_selection_method != "auto":
-        return
-    if not group.models:
-        yield Problem(
-            ["models"],
-            "Without a model to choose speakers, the next in order speaks",
-            "selector_missing",
-            blocking=False,
-        )
-        return
-    selector = around.models.get(group.models[0])
-    if selector is not None and selector.size_b is not None and selector.size_b < SMALL_MODEL_B:
-        yield Problem(
-            ["speaker_selection_method"],
-            f"{selector.name} is too small to choose well: with a list of names it always named "
-            "one, but the right one in 5 of 12 tries. Round robin is the better choice",
-            "selector_small",
-            blocking=False,
-            fix="round_robin",
-        )
-
-
-def _check_agent(
-    loc: list[str | int], one: str, around: Surroundings, *, speaks: bool = True
-) -> Iterator[Problem]:
-    agent = around.agents.get(one)
-    if agent is None:
-        yield Problem(loc, "This agent does not exist any more", "not_found")
-        return
-    if isinstance(agent, TeamDefinition):
-        yield Problem([*loc, "kind"], f"{agent.name} is a whole workflow: it {NOT_YET}", "not_yet")
-    if agent.nested:
-        yield Problem([*loc, "nested"], f"A nested chat of {agent.name} {NOT_YET}", "not_yet")
-    if agent.handoffs:
-        yield Problem([*loc, "handoffs"], f"A handoff of {agent.name} {NOT_YET}", "not_yet")
+def _idle(loc: Loc, agent: AgentDefinition, *, hands_over: bool) -> Iterator[Problem]:
+    """What an agent has and cannot use here."""
+    if agent.handoffs and not hands_over:
+        words = f"The handoffs of {agent.name} have an effect in group chats only"
+        yield Problem([*loc, "handoffs"], words, "handoffs_idle", blocking=False)
     if agent.skills:
         yield Problem(
             [*loc, "skills"],
@@ -166,36 +194,14 @@ def _check_agent(
             "no_sandbox",
             blocking=False,
         )
-    for i, model in enumerate(agent.models):
-        yield from _check_model([*loc, "models", i], model, around, agent.name)
-    if speaks and isinstance(agent, AssistantDefinition) and not agent.models:
-        if agent.human_input_mode == "ALWAYS":
-            return
-        yield Problem([*loc, "models"], f"{agent.name} has no model to answer with",
-                      "model_missing")  # fmt: skip
 
 
-def _check_model(
-    loc: list[str | int], one: str, around: Surroundings, agent: str = ""
-) -> Iterator[Problem]:
-    model = around.models.get(one)
-    if model is None:
-        yield Problem(loc, "This model does not exist any more", "not_found")
+def _question(loc: Loc, agent: AgentDefinition) -> Iterator[Problem]:
+    if agent.human_input_mode == "NEVER":
         return
-    whose = f" (used by {agent})" if agent else ""
-    if not model.model and model.provider not in ("scripted", "local"):
-        yield Problem(loc, f"{model.name} does not say which model to ask for{whose}",
-                      "model_unnamed")  # fmt: skip
-    if model.provider == "scripted":
-        if not model.replies:
-            yield Problem(loc, f"{model.name} is scripted but has no replies{whose}",
-                          "no_replies")  # fmt: skip
-    elif model.provider != "local" and not model.address:
-        yield Problem(loc, f"{model.name} has no address{whose}", "address_missing")
-    if one in around.without_key:
-        yield Problem(loc, f"{model.name} needs its key{whose}", "secret_missing")
-    if one in around.unready:
-        yield Problem(
-            loc, f"{model.name} is not on this machine yet{whose}: fetch it on the models page",
-            "model_not_fetched",
-        )  # fmt: skip
+    if agent.question.form == "choice" and not agent.question.choices:
+        words = f"Give the choices that the person behind {agent.name} has"
+        yield Problem([*loc, "question", "choices"], words, "choices_missing")
+    if agent.question.form == "fields" and agent.question.schema_ is None:
+        words = f"Give the fields that the person behind {agent.name} fills in"
+        yield Problem([*loc, "question", "schema"], words, "fields_missing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from .common import Definition, Line, Parameters, Strict, Text
 
@@ -86,6 +86,18 @@ class Price(Strict):
     output: Annotated[float, Field(ge=0, le=100_000)] = 0.0
 
 
+class ScriptedCall(Strict):
+    name: Annotated[str, StringConstraints(pattern=r"^[\w-]+$", max_length=64)]
+    arguments: dict[str, Any] = {}
+
+
+class ScriptedReply(Strict):
+    """A reply that calls tools, a handoff for example: its tool is transfer_to_<agent>_<n>."""
+
+    content: Text | None = None
+    tool_calls: list[ScriptedCall] = Field(min_length=1, max_length=20)
+
+
 class ModelDefinition(Definition):
     """One model. Without base_url the provider's own address is used.
 
@@ -104,7 +116,7 @@ class ModelDefinition(Definition):
     capabilities: list[Literal["streaming", "tools", "json", "vision", "seed"]] = []
     timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
     profile: ProfileDefinition = ProfileDefinition()
-    replies: list[Text] | dict[str, list[Text]] | None = None
+    replies: list[Text | ScriptedReply] | dict[str, list[Text | ScriptedReply]] | None = None
     word_delay: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @field_validator("base_url")

@@ -73,6 +73,11 @@ def _of_agent(
 def _of_workflow(workflow: WorkflowDefinition) -> Iterator[Reference]:
     yield from _maybe(("initiator",), workflow.initiator, "agents")
     yield from _each("models", workflow.models, "models")
+    if workflow.termination is not None:
+        for loc, leaf in workflow.termination.walk(("termination",)):
+            name, value = leaf.rule
+            if name in ("source", "handoff"):
+                yield Reference(loc, value, "agents")
     match workflow:
         case TwoAgentDefinition():
             yield from _maybe(("recipient",), workflow.recipient, "agents")

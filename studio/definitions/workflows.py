@@ -10,40 +10,17 @@ from .common import (
     CacheSeed,
     ContextVariables,
     Definition,
-    JsonScalar,
     Limits,
-    Line,
     Reference,
     Strict,
     TerminationMessage,
     Text,
-    Word,
 )
+from .conditions import Condition, Termination
 
+SelectionMethod = Literal["auto", "round_robin", "random", "manual", "handoff"]
 SummaryMethod = Literal["last_msg", "reflection_with_llm", "none"]
 NodeId = Annotated[str, StringConstraints(pattern=r"^[\w-]+$", max_length=64)]
-
-
-class Termination(Strict):
-    """A tree of stop conditions: exactly one field of a node is set."""
-
-    any: list[Termination] | None = Field(default=None, min_length=1, max_length=20)
-    all: list[Termination] | None = Field(default=None, min_length=1, max_length=20)
-    max_messages: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    text: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
-    tokens: Annotated[int, Field(ge=1)] | None = None
-    cost_usd: Annotated[float, Field(gt=0)] | None = None
-    seconds: Annotated[int, Field(ge=1)] | None = None
-    source: Reference | None = None
-    handoff: Reference | None = None
-    stale: Annotated[int, Field(ge=2, le=100)] | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Termination:
-        given = [n for n in type(self).model_fields if getattr(self, n) is not None]
-        if len(given) != 1:
-            raise ValueError("a condition says exactly one thing")
-        return self
 
 
 class _Workflow(Definition):
@@ -70,11 +47,15 @@ class TwoAgentDefinition(_Workflow):
 
 
 class GroupChatDefinition(_Workflow):
-    """Several agents in one conversation. max_round counts the opening message too."""
+    """Several agents in one conversation. max_round counts the opening message too.
+
+    With "handoff" only the agents' handoffs say who is next; when none applies, the person who
+    opened the chat speaks, and without one it ends.
+    """
 
     kind: Literal["group_chat"]
     agents: list[Reference] = Field(default=[], max_length=50)
-    speaker_selection_method: Literal["auto", "round_robin", "random", "manual"] = "auto"
+    speaker_selection_method: SelectionMethod = "auto"
     max_round: Annotated[int, Field(ge=1, le=10_000)] = 10
     allow_repeat_speaker: bool | list[Reference] | None = None
     allowed_or_disallowed_speaker_transitions: dict[Reference, list[Reference]] | None = None
@@ -95,6 +76,9 @@ class GroupChatDefinition(_Workflow):
 
 
 class Step(Strict):
+    """One workflow of a sequence. `message` opens it, {task} in it stands for the session's task;
+    without a message the task itself opens it."""
+
     workflow: Reference
     message: Text = ""
     summary_method: SummaryMethod = "last_msg"
@@ -108,6 +92,10 @@ class SequentialDefinition(_Workflow):
 
 
 class Node(Strict):
+    """An agent or a workflow. With several edges to it, "all" waits for every one that is still to
+    come, "any" takes the first of those that run side by side and leaves the others.
+    """
+
     id: NodeId
     agent: Reference | None = None
     workflow: Reference | None = None
@@ -120,25 +108,10 @@ class Node(Strict):
         return self
 
 
-class ContextTest(Strict):
-    name: Word
-    op: Literal["==", "!=", "<", "<=", ">", ">=", "contains"]
-    value: JsonScalar
-
-
-class Condition(Strict):
-    contains: Line | None = None
-    model: Line | None = None
-    context: ContextTest | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Condition:
-        if sum(v is not None for v in (self.contains, self.model, self.context)) != 1:
-            raise ValueError("a condition says exactly one thing")
-        return self
-
-
 class Edge(Strict):
+    """Where the graph goes on after a node. "else" is true when no condition of the node was;
+    `max_times` is how often the edge may be taken in a run: the cap of a loop."""
+
     from_: NodeId = Field(alias="from")
     to: NodeId
     when: Literal["always", "else"] | Condition = "always"
@@ -148,7 +121,11 @@ class Edge(Strict):
 
 
 class GraphDefinition(_Workflow):
-    """Nodes and conditional edges; all true edges of a node run, several in parallel."""
+    """Nodes and conditional edges; all true edges of a node run, several in parallel.
+
+    start  where the task goes in; without it, every node that no edge leads to
+    end    whose answers are the result; without it, those after which no edge was taken
+    """
 
     kind: Literal["graph"]
     nodes: list[Node] = Field(default=[], max_length=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from ..definitions.nouns import parse
 from ..definitions.references import NOUNS, AnyDefinition, Noun, references
 from ..errors import ConflictError, InvalidError, NotFoundError, Problem
 from . import closure, definitions, model_keys, settings
+from .definitions import Stored
 from .secrets import Vault
 from .tables import new_id
 
@@ -106,39 +108,79 @@ def confirm(
     ]
     if problems:
         raise InvalidError(problems)
-    made = []
-    for noun, given in bundle.in_order():
-        stored, is_new = _taken_in(connection, vault, owner, by, noun, given, clash)
-        bundle.stored(noun, given.name, stored.id)
-        if is_new:
-            made.append({"noun": noun, "id": stored.id, "name": stored.name})
+    made = take_in(connection, vault, owner, by, bundle, clash)
     settings.drop_setting(connection, owner, STAGED + one)
-    return made
+    return [{"noun": noun, "id": stored.id, "name": stored.name} for noun, stored in made]
 
 
-def _taken_in(
+def take_in(
     connection: Connection,
     vault: Vault,
     owner: str,
     by: str,
-    noun: Noun,
-    given: AnyDefinition,
-    clash: Clash | None,
-) -> tuple[definitions.Stored, bool]:
-    there = definitions.owned(connection, owner, noun, given.name)
-    if there is not None and clash == "skip":
-        return there, False
-    if there is not None and clash == "copy":
-        given = given.model_copy(update={"name": _free_name(connection, owner, noun, given.name)})
-        there = None
-    if isinstance(given, ModelDefinition):
-        wanted = ModelInput.model_validate(given.model_dump(exclude={"secret"}))
+    bundle: Bundle,
+    clash: Clash | None = None,
+    origin: str = "",
+) -> list[tuple[Noun, Stored]]:
+    """Stores what a document holds; says what was made or replaced. `bundle.ids` has all ids."""
+    taker = _Taker(connection, vault, owner, by, clash, origin)
+    made: list[tuple[Noun, Stored]] = []
+    for noun, name, given in bundle.of("models", "skills"):
+        stored, is_new = taker.take(noun, given, None)
+        bundle.stored(noun, name, stored.id)
+        made += [(noun, stored)] if is_new else []
+    for noun in ("agents", "workflows"):
+        for body in bundle.bodies.get(noun, []):
+            name = str(body.get("name"))
+            there = definitions.owned(connection, owner, noun, name)
+            keeps = there is not None and clash in ("skip", "replace")
+            bundle.stored(noun, name, there.id if there is not None and keeps else new_id())
+    for noun, name, given in list(bundle.of("agents", "workflows")):
+        stored, is_new = taker.take(noun, given, bundle.ids[f"{noun}/{name}"])
+        made += [(noun, stored)] if is_new else []
+    return made
+
+
+@dataclass(frozen=True)
+class _Taker:
+    connection: Connection
+    vault: Vault
+    owner: str
+    by: str
+    clash: Clash | None
+    origin: str
+
+    def take(self, noun: Noun, given: AnyDefinition, one: str | None) -> tuple[Stored, bool]:
+        """The definition as it is stored now, and whether that is news. `one` is its id."""
+        there = definitions.owned(self.connection, self.owner, noun, given.name)
+        if there is not None and self.clash == "skip":
+            return there, False
+        if there is not None and self.clash == "copy":
+            name = _free_name(self.connection, self.owner, noun, given.name)
+            given, there = given.model_copy(update={"name": name}), None
+        if isinstance(given, ModelDefinition):
+            return self._model(given, there), True
         if there is None:
-            return model_keys.create(connection, vault, owner, wanted, by), True
-        return model_keys.replace(connection, vault, owner, there.id, wanted, by, None), True
-    if there is None:
-        return definitions.create(connection, owner, noun, given, by), True
-    return definitions.replace(connection, owner, noun, there.id, given, by), True
+            made = definitions.create(
+                self.connection, self.owner, noun, given, self.by, self.origin, one
+            )
+            return made, True
+        changed = definitions.replace(
+            self.connection, self.owner, noun, there.id, given, self.by, sealed=True
+        )
+        return changed, True
+
+    def _model(self, given: ModelDefinition, there: Stored | None) -> Stored:
+        """Without a key: a document never holds one."""
+        wanted = ModelInput.model_validate(given.model_dump(exclude={"secret"}))
+        by = self.by
+        if there is None:
+            return model_keys.create(
+                self.connection, self.vault, self.owner, wanted, by, self.origin
+            )
+        return model_keys.replace(
+            self.connection, self.vault, self.owner, there.id, wanted, by, None
+        )
 
 
 def _free_name(connection: Connection, owner: str, noun: Noun, name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ..definitions.agents import AGENT
-from ..definitions.checks import Surroundings
 from ..definitions.models import ModelDefinition
-from ..definitions.references import AnyDefinition, Noun, references, replaced
+from ..definitions.references import NOUNS, AnyDefinition, Noun, references, replaced
+from ..definitions.surroundings import Surroundings
 from ..definitions.workflows import WORKFLOW, WorkflowDefinition
 from ..errors import NotFoundError
 from . import definitions
@@ -38,6 +38,39 @@ def closure(
         found[reference.noun][reference.id] = stored
         todo += references(stored.parsed())
     return found
+
+
+class Everything:
+    """All definitions of an owner, read and parsed once: the closures of many are cheap then."""
+
+    def __init__(self, connection: Connection, owner: str) -> None:
+        self.found: dict[Noun, dict[str, Stored]] = {
+            noun: {s.id: s for s in definitions.all_of(connection, owner, noun)} for noun in NOUNS
+        }
+        self._references: dict[str, list[tuple[Noun, str]]] = {}
+
+    def references(self, stored: Stored) -> list[tuple[Noun, str]]:
+        if stored.id not in self._references:
+            found = references(stored.parsed())
+            self._references[stored.id] = [(r.noun, r.id) for r in found]
+        return self._references[stored.id]
+
+    def closure(self, root: Stored) -> dict[Noun, dict[str, Stored]]:
+        """As `closure`; what is gone is left out."""
+        reached: dict[Noun, dict[str, Stored]] = {noun: {} for noun in NOUNS}
+        todo = list(self.references(root))
+        while todo:
+            noun, one = todo.pop()
+            stored = self.found[noun].get(one)
+            if stored is not None and one not in reached[noun]:
+                reached[noun][one] = stored
+                todo += self.references(stored)
+        return reached
+
+    def parts(self) -> set[str]:
+        """The ids of workflows that others hold: steps, nodes, nested chats, teams."""
+        users = [s for noun in ("agents", "workflows") for s in self.found[noun].values()]
+        return {one for user in users for noun, one in self.references(user) if noun == "workflows"}
 
 
 def surroundings(
@@ -92,5 +125,9 @@ def exchanged(around: Surroundings, models: dict[str, str]) -> Surroundings:
         agents={
             one: AGENT.validate_python(replaced(agent.model_dump(by_alias=True), models))
             for one, agent in around.agents.items()
+        },
+        workflows={
+            one: WORKFLOW.validate_python(replaced(inner.model_dump(by_alias=True), models))
+            for one, inner in around.workflows.items()
         },
     )

@@ -63,11 +63,16 @@ def create(
     given: AnyDefinition,
     by: str,
     origin: str = "",
+    one: str | None = None,
 ) -> Stored:
-    """Stores revision 1. Raises InvalidError for a taken name or an unknown reference."""
+    """Stores revision 1. Raises InvalidError for a taken name or an unknown reference.
+
+    `one` is an id that was given out before, to a definition of a bundle that others in it refer
+    to: its own references are not looked for either, the bundle vouches for them.
+    """
     at = now()
     row = {
-        "id": new_id(),
+        "id": one or new_id(),
         "owner_id": owner,
         "noun": noun,
         "name": given.name,
@@ -79,7 +84,8 @@ def create(
         "created_at": at,
         "updated_at": at,
     }
-    _check_references(connection, owner, given)
+    if one is None:
+        _check_references(connection, owner, given)
     try:
         connection.execute(insert(definition).values(row))
     except IntegrityError:
@@ -145,12 +151,18 @@ def replace(
     given: AnyDefinition,
     by: str,
     if_match: int | None = None,
+    *,
+    sealed: bool = False,
 ) -> Stored:
-    """Makes a revision, unless nothing changed; clears the draft. Raises StaleError."""
+    """Makes a revision, unless nothing changed; clears the draft. Raises StaleError.
+
+    `sealed`: it comes from a bundle that vouches for its references.
+    """
     current = get(connection, owner, noun, one)
     if if_match is not None and if_match != current.revision:
         raise StaleError(current.as_json())
-    _check_references(connection, owner, given)
+    if not sealed:
+        _check_references(connection, owner, given)
     body, at = _json(dump(given)), now()
     changed = orjson.loads(body) != current.body
     number = current.revision + changed

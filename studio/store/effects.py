@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,20 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Overdue:
+    """A question that nobody answered in time; `then` says what is to happen."""
+
+    session_id: str
+    key: str
+    question: str
+    agent: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
-    """An effect that is about to be performed. `messages` follow the first `shared` of `base`."""
+    """An effect that is about to be performed. `messages` follow the first `shared` of `base`; a
+    question is waited for until `due`."""
 
     key: str
     kind: str
@@ -39,17 +52,18 @@ class Intent:
     base: str | None
     shared: int
     messages: str | None
+    due: str | None = None
 
 
 _LOAD = text("SELECT key, kind, attempt, request_hash, result FROM effect WHERE session_id = :id")
 _BEGIN = Statement(
     "INSERT INTO effect (session_id, key, kind, run, turn, agent, state, attempt, request_hash,"
-    " request, base, shared, messages, at) VALUES (:session_id, :key, :kind, :run, :turn, :agent,"
-    " 'intent', :attempt, :request_hash, :request, :base, :shared, :messages, :at)"
+    " request, base, shared, messages, due, at) VALUES (:session_id, :key, :kind, :run, :turn,"
+    " :agent, 'intent', :attempt, :request_hash, :request, :base, :shared, :messages, :due, :at)"
     " ON CONFLICT (session_id, key) DO UPDATE SET attempt = excluded.attempt, at = excluded.at"
 )
 _FINISH = Statement(
-    "UPDATE effect SET state = 'done', result = :result, at = :at"
+    "UPDATE effect SET state = 'done', result = :result, due = NULL, at = :at"
     " WHERE session_id = :session_id AND key = :key AND state = 'intent'"
 )
 _ONE = text("SELECT * FROM effect WHERE session_id = :id AND key = :key")
@@ -79,6 +93,7 @@ def begin(connection: Connection, session_id: str, intent: Intent) -> None:
             "base": intent.base,
             "shared": intent.shared,
             "messages": intent.messages,
+            "due": intent.due,
             "at": now(),
         },
     )
@@ -92,18 +107,55 @@ def finish(connection: Connection, session_id: str, key: str, result: str) -> No
         raise ConflictError("This was answered before")
 
 
-def question(
-    connection: Connection, session_id: str, run: int, question_id: str
-) -> tuple[str, str] | None:
-    """The key of the open effect that a question belongs to, and the question's form."""
+_OPEN = (
+    " FROM effect e JOIN session s ON s.id = e.session_id"
+    " WHERE e.due IS NOT NULL AND e.state = 'intent' AND e.run = s.run"
+    " AND s.status IN ('waiting', 'running', 'queued')"
+)
+_NEXT_DUE = text(f"SELECT MIN(e.due){_OPEN}")
+_OVERDUE = text(f"SELECT e.session_id, e.key, e.agent, e.request{_OPEN} AND e.due <= :at")
+
+
+def next_due(connection: Connection) -> str | None:
+    """When the next question of a session that is not held up is due."""
+    return connection.execute(_NEXT_DUE).scalar()
+
+
+def overdue(connection: Connection, at: str) -> list[Overdue]:
+    found = []
+    for session_id, key, agent, request in connection.execute(_OVERDUE, {"at": at}):
+        asked = orjson.loads(request)
+        found.append(Overdue(session_id, key, asked["question"], agent, asked["timeout"]["then"]))
+    return found
+
+
+def wait_for_ever(connection: Connection, session_id: str, key: str) -> None:
+    """A question whose time is over is asked again, now without an end."""
+    statement = "UPDATE effect SET due = NULL WHERE session_id = :id AND key = :key"
+    connection.execute(text(statement), {"id": session_id, "key": key})
+
+
+def answers(
+    connection: Connection, session_id: str, keys: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The results of those of these effects that are done."""
+    found = {}
+    for key in keys:
+        row = connection.execute(_ONE, {"id": session_id, "key": key}).mappings().first()
+        if row is not None and row["result"]:
+            found[key] = orjson.loads(row["result"])
+    return found
+
+
+def question(connection: Connection, session_id: str, run: int, question_id: str) -> str | None:
+    """The key of the open effect that a question belongs to."""
     query = text(
         "SELECT key, request FROM effect WHERE session_id = :id AND run = :run"
         " AND kind = 'input' AND state = 'intent'"
     )
     for key, request in connection.execute(query, {"id": session_id, "run": run}):
-        asked = orjson.loads(request)
-        if asked.get("question") == question_id:
-            return str(key), str(asked["form"])
+        if orjson.loads(request).get("question") == question_id:
+            return str(key)
     return None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from ..definitions.bundle import load_bundle
 from ..definitions.gallery import bundles
-from ..definitions.models import ModelDefinition, ModelInput
+from . import bundles as bundles_of
 from . import settings
 from .catalog import Catalog
 
@@ -17,29 +19,25 @@ async def install_samples(catalog: Catalog, owner: str) -> int:
     known: dict[str, dict[str, str]] = await catalog.database.read(
         lambda c: settings.get_setting(c, owner, SETTING, {})
     )
-    shared = {name: one for ids in known.values() for name, one in ids.items()}
-    added = 0
-    for slug, text in bundles().items():
-        if slug in known:
-            continue
-        bundle = load_bundle(text)
-        bundle.ids.update({k: v for k, v in shared.items() if k.startswith("models/")})
-        made: dict[str, str] = {}
-        for noun, given in bundle.in_order():
-            wanted = (
-                ModelInput.model_validate(given.model_dump(exclude={"secret"}))
-                if isinstance(given, ModelDefinition)
-                else given
+    new = {slug: text for slug, text in bundles().items() if slug not in known}
+    if not new:
+        return 0
+
+    def work(connection: Connection) -> None:
+        """All of them at once: a first start is no slower for a large gallery."""
+        shared = {name: one for ids in known.values() for name, one in ids.items()}
+        for slug, text in new.items():
+            bundle = load_bundle(text)
+            bundle.ids.update({k: v for k, v in shared.items() if k.startswith("models/")})
+            made = bundles_of.take_in(
+                connection, catalog.vault, owner, BY, bundle, "copy", origin=f"gallery:{slug}"
             )
-            stored = await catalog.create(owner, BY, noun, wanted, origin=f"gallery:{slug}")
-            bundle.stored(noun, given.name, str(stored["id"]))
-            made[f"{noun}/{given.name}"] = str(stored["id"])
-        known[slug] = made
-        shared |= made
-        added += 1
-    if added:
-        await catalog.database.write(lambda c: settings.set_setting(c, owner, SETTING, known))
-    return added
+            known[slug] = {f"{noun}/{stored.name}": stored.id for noun, stored in made}
+            shared |= known[slug]
+        settings.set_setting(connection, owner, SETTING, known)
+
+    await catalog.database.write(work)
+    return len(new)
 
 
 async def sample_ids(catalog: Catalog, owner: str) -> dict[str, str]:

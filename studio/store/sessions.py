@@ -180,6 +180,14 @@ def open_questions(connection: Connection, one: str, run: int) -> list[dict[str,
     ]
 
 
+def open_question(connection: Connection, one: str, run: int, question: str) -> dict[str, Any]:
+    """One of them. Raises NotFoundError."""
+    found = (q for q in open_questions(connection, one, run) if q["id"] == question)
+    if (asked := next(found, None)) is None:
+        raise NotFoundError("Nobody asks this")
+    return asked
+
+
 def unfinished(connection: Connection, statuses: tuple[str, ...]) -> list[str]:
     query = (
         select(session.c.id).where(session.c.status.in_(statuses)).order_by(session.c.created_at)

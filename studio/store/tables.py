@@ -170,6 +170,7 @@ class EffectRow(SQLModel, table=True):
     """One thing a chat asked of the outside, `state` intent or done.
 
     The messages of a model call are the first `shared` messages of effect `base`, then `messages`.
+    A question to a person is waited for until `due`.
     """
 
     __tablename__ = "effect"
@@ -188,6 +189,7 @@ class EffectRow(SQLModel, table=True):
     shared: int = 0
     messages: str | None = Field(default=None, sa_type=Text)
     result: str | None = Field(default=None, sa_type=Text)
+    due: str | None = Field(default=None, index=True)
     at: str
 
 

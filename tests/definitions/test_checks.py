@@ -10,44 +10,44 @@ from ..builders import Json
 from ..conftest import InProcess
 
 
-def _found(problems: list[Json], *, blocking: bool) -> set[tuple[str, str]]:
+def found(problems: list[Json], *, blocking: bool) -> set[tuple[str, str]]:
     return {
         (".".join(map(str, p["loc"])), p["code"]) for p in problems if p["blocking"] is blocking
     }
 
 
-def _check(studio: InProcess, workflow: str) -> list[Json]:
+def check(studio: InProcess, workflow: str) -> list[Json]:
     found: list[Json] = studio.post(f"workflows/{workflow}/check", status=200)["problems"]
     return found
 
 
-def _expect_refused(studio: InProcess, workflow: str, wanted: set[tuple[str, str]]) -> None:
+def expect_refused(studio: InProcess, workflow: str, wanted: set[tuple[str, str]]) -> None:
     """/check lists the problems as blocking, and a session is refused with the same list."""
-    problems = _check(studio, workflow)
-    assert wanted <= _found(problems, blocking=True)
+    problems = check(studio, workflow)
+    assert wanted <= found(problems, blocking=True)
     assert all(p["msg"] for p in problems)
     before = len(studio.everything("sessions"))
     refused = studio.refused("POST", "sessions", {"workflow": workflow, "message": "Begin."})
-    assert _found(refused["errors"], blocking=True) == _found(problems, blocking=True)
+    assert found(refused["errors"], blocking=True) == found(problems, blocking=True)
     assert len(studio.everything("sessions")) == before
 
 
 def test_an_empty_group_lacks_an_initiator_and_members(studio: InProcess) -> None:
     group = studio.create("workflows", kind="group_chat", models=[], agents=[])
     wanted = {("initiator", "agent_missing"), ("agents", "too_few_agents")}
-    _expect_refused(studio, group["id"], wanted)
+    expect_refused(studio, group["id"], wanted)
 
 
 def test_a_pair_without_agents(studio: InProcess) -> None:
     pair = studio.create("workflows", kind="two_agent")
     wanted = {("initiator", "agent_missing"), ("recipient", "agent_missing")}
-    _expect_refused(studio, pair["id"], wanted)
+    expect_refused(studio, pair["id"], wanted)
 
 
 def test_an_assistant_without_a_model_is_named_with_its_place(studio: InProcess) -> None:
     admin, mute = studio.stand_in(), studio.assistant()
     group = studio.create("workflows", kind="group_chat", initiator=admin, agents=[admin, mute])
-    _expect_refused(studio, group["id"], {("agents.1.models", "model_missing")})
+    expect_refused(studio, group["id"], {("agents.1.models", "model_missing")})
 
 
 @pytest.mark.parametrize(
@@ -66,38 +66,7 @@ def test_a_model_that_cannot_be_asked(studio: InProcess, fields: dict[str, Any],
         "workflows", kind="two_agent", initiator=studio.stand_in(),
         recipient=studio.assistant(model),
     )  # fmt: skip
-    _expect_refused(studio, workflow["id"], {("recipient.models.0", code)})
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"kind": "sequential"},
-        {"kind": "graph", "nodes": [], "edges": []},
-        {"kind": "group_chat", "termination": {"max_messages": 3}},
-    ],
-)
-def test_what_cannot_run_yet_is_kept_but_not_started(
-    studio: InProcess, fields: dict[str, Any]
-) -> None:
-    """A definition of a newer kind is never lost, and never runs as something else."""
-    workflow = studio.create("workflows", **fields)
-    field = "termination" if "termination" in fields else "kind"
-    _expect_refused(studio, workflow["id"], {(field, "not_yet")})
-
-
-@pytest.mark.parametrize("special", ["nested", "handoffs", "workflow"])
-def test_agents_that_cannot_run_yet(studio: InProcess, special: str) -> None:
-    inner, other = studio.pair(studio.scripted("Hi")), studio.stand_in()
-    fields: dict[str, dict[str, Any]] = {
-        "nested": {"nested": [{"trigger": other, "workflow": inner}]},
-        "handoffs": {"handoffs": [{"to": other, "when": "when asked"}]},
-        "workflow": {"kind": "workflow", "workflow": inner},
-    }
-    agent = studio.create("agents", **{"models": [studio.scripted("Hi")], **fields[special]})
-    pair = studio.create("workflows", kind="two_agent", initiator=other, recipient=agent["id"])
-    field = "kind" if special == "workflow" else special
-    _expect_refused(studio, pair["id"], {(f"recipient.{field}", "not_yet")})
+    expect_refused(studio, workflow["id"], {("recipient.models.0", code)})
 
 
 def test_what_is_unwise_is_said_and_does_not_block(studio: InProcess) -> None:
@@ -106,16 +75,16 @@ def test_what_is_unwise_is_said_and_does_not_block(studio: InProcess) -> None:
         "workflows", kind="group_chat", initiator=studio.stand_in(), agents=[first, second],
         allowed_or_disallowed_speaker_transitions={first: [second]}, max_round=2,
     )  # fmt: skip
-    problems = _check(studio, group["id"])
-    assert _found(problems, blocking=True) == set()
-    assert {code for _, code in _found(problems, blocking=False)} >= {
+    problems = check(studio, group["id"])
+    assert found(problems, blocking=True) == set()
+    assert {code for _, code in found(problems, blocking=False)} >= {
         "initiator_outside", "dead_end", "selector_missing",
     }  # fmt: skip
     assert studio.wait(studio.start(group["id"]))["status"] == "finished"
 
 
 def test_a_sound_workflow_has_no_problems(studio: InProcess) -> None:
-    assert _check(studio, studio.pair(studio.scripted("Fine"))) == []
+    assert check(studio, studio.pair(studio.scripted("Fine"))) == []
 
 
 def test_a_session_needs_a_message_and_a_workflow_that_exists(studio: InProcess) -> None:
