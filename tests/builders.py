@@ -235,9 +235,8 @@ def check_log(session: Json, events: list[Json]) -> None:
     """What is true of the log of every session at rest, whatever happened to it."""
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     assert session["last_seq"] == len(events)
-    said = [e for e in events if e["kind"] == "message"]
-    assert [e["turn"] for e in said] == list(range(1, len(said) + 1))
-    assert session["turns"] == len(said)
+    assert session["turns"] == sum(e["kind"] == "message" for e in events)
+    _check_chats(events)
     status, ends = "queued", 0
     for event in events:
         if event["kind"] == "status_changed":
@@ -252,6 +251,26 @@ def check_log(session: Json, events: list[Json]) -> None:
         assert events[-1]["status"] == status
     runs = [e["run"] for e in events if e["kind"] == "session_started"]
     assert runs == list(range(1, session["run"] + 1))
+
+
+def _check_chats(events: list[Json]) -> None:
+    """Turns count from 1 in each chat: over all runs in the outermost one, whose path is empty, and
+    anew in each run in those inside it, which begin and end once and say nothing behind that."""
+    turns: dict[tuple[int, str], list[int]] = {}
+    kinds: dict[tuple[int, str], list[str]] = {}
+    for event in events:
+        place = (event["run"] if event["chat"] else 0, event["chat"])
+        kinds.setdefault(place, []).append(event["kind"])
+        if event["kind"] == "message":
+            turns.setdefault(place, []).append(event["turn"])
+    for place, counted in turns.items():
+        assert counted == list(range(1, len(counted) + 1)), place
+    for place, found in kinds.items():
+        if place[1]:
+            assert found[0] == "chat_started", place
+            assert found.count("chat_started") == 1, place
+            behind = found[found.index("chat_ended") + 1 :] if "chat_ended" in found else []
+            assert set(behind) <= {"edge_taken", "model_called", "error"}, place
 
 
 def contents(events: list[Json]) -> list[str]:

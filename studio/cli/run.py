@@ -79,7 +79,7 @@ class _Printer:
     def _delta(self, row: dict[str, Any]) -> None:
         place = (row["chat"], row["turn"])
         if self.open != place:
-            typer.secho(f"\n{row['agent']}", bold=True)
+            typer.secho(_heading(row), bold=True)
             self.open, self.shown = place, 0
         text = row["text"][max(0, self.shown - row["offset"]) :]
         sys.stdout.write(text)
@@ -92,8 +92,13 @@ class _Printer:
             sys.stdout.write(content[self.shown :] + "\n")
             self.open = None
             return
-        typer.secho(f"\n{row['agent']}", bold=True)
+        typer.secho(_heading(row), bold=True)
         typer.echo(content)
+
+
+def _heading(row: dict[str, Any]) -> str:
+    """Who speaks, and in which chat inside the conversation."""
+    return f"\n{row['agent']}" + (f" ({row['chat']})" if row["chat"] else "")
 
 
 class _Remote:

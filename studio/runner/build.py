@@ -1,4 +1,5 @@
-"""Builds a live chat from a session's snapshot: one match per union, no import named by data."""
+"""Builds a live conversation from a session's snapshot: one match per union, no import named by
+data."""
 
 from __future__ import annotations
 
@@ -6,16 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from ..definitions.agents import (
-    AGENT,
-    AgentDefinition,
-    AssistantDefinition,
-    CodeExecutionConfig,
-    TeamDefinition,
-    UserProxyDefinition,
-)
-from ..definitions.common import TerminationMessage
-from ..definitions.models import FREE, ModelDefinition
+from ..definitions.agents import AGENT, AgentDefinition, CodeExecutionConfig
+from ..definitions.models import ModelDefinition
 from ..definitions.workflows import (
     WORKFLOW,
     GraphDefinition,
@@ -24,52 +17,21 @@ from ..definitions.workflows import (
     TwoAgentDefinition,
     WorkflowDefinition,
 )
-from ..engine.agents import AssistantAgent, ConversableAgent, UserProxyAgent
-from ..engine.chats import a_initiate_chat
-from ..engine.code_replies import CodeExecution
 from ..engine.compat import compat_of
-from ..engine.context import RunContext
+from ..engine.context import RunContext, entered
+from ..engine.conversations import Conversation, Later, Pair, SequenceStep, Steps
 from ..engine.errors import DefinitionError
+from ..engine.events import ContextChanged
 from ..engine.execution.executor import CodeExecutor, RefusingExecutor
-from ..engine.group_chat import GroupChat
-from ..engine.group_texts import SELECT_MESSAGE, SELECT_PROMPT
+from ..engine.graph import Graph, GraphNode
 from ..engine.llm.call import LLM, NANO
 from ..engine.llm.shape import shape
-from ..engine.manager import GroupChatManager
-from ..engine.prompting import Example, PromptRules, ReplyRule
-from ..engine.termination import Predicate, predicate
+from ..engine.stopping import StopCondition
+from ..engine.strand import StrandVariables
+from .build_agents import Members
+from .build_groups import group_chat
 from .models import Models
-
-NOT_YET = "cannot run yet"
-HUES = (250, 300, 160, 70, 215, 25, 345, 190, 115, 275, 45, 325, 138, 92, 232)
-
-
-@dataclass
-class LiveChat:
-    """A built workflow, ready to be played; `play` is called once for each run."""
-
-    initiator: ConversableAgent
-    recipient: ConversableAgent
-    max_turns: int | None
-    summary_method: str
-    summary_prompt: str | None
-    context: RunContext
-
-    async def play(self, task: str, *, first: bool) -> str:
-        """Holds one run and returns its summary. Later runs keep what was said before."""
-        self.context.ended_by = ""
-        result = await a_initiate_chat(
-            self.initiator,
-            self.recipient,
-            message=task,
-            clear_history=first,
-            max_turns=self.max_turns,
-            summary_method=self.summary_method,
-            summary_prompt=self.summary_prompt,
-            context=self.context,
-        )
-        return result.summary
-
+from .rules import graph_edge, stop_condition
 
 ExecutorOf = Callable[[CodeExecutionConfig], CodeExecutor]
 """What runs the code of an agent with these settings."""
@@ -80,8 +42,26 @@ def refuse(_: CodeExecutionConfig) -> CodeExecutor:
     return RefusingExecutor()
 
 
+@dataclass
+class LiveChat:
+    """A built workflow, ready to be played; `play` is called once for each run."""
+
+    conversation: Conversation
+    context: RunContext
+
+    async def play(self, task: str, *, first: bool) -> str:
+        """Holds one run and returns its summary. Later runs keep what was said before."""
+        with entered(self.context):
+            known = dict(self.context.strand.variables)
+            if first and known:
+                self.context.emit(ContextChanged(known, ""))
+            held = await self.conversation.hold(task, clear=first)
+        return held.summary
+
+
 class Builder:
-    """Reads a snapshot; `parsed` agents and models are built once each."""
+    """Reads a snapshot. Every workflow in it can be built any number of times: each time it has
+    agents of its own, so that branches which run side by side do not share a memory."""
 
     def __init__(
         self,
@@ -92,110 +72,99 @@ class Builder:
     ) -> None:
         self.models, self.owner, self.executor_of = models, owner, executor_of
         self.workflow: WorkflowDefinition = WORKFLOW.validate_python(snapshot["workflow"])
+        self.workflow_definitions: dict[str, WorkflowDefinition] = {
+            one: WORKFLOW.validate_python(body) for one, body in snapshot["workflows"].items()
+        }
         self.model_definitions = {
             one: ModelDefinition.model_validate(body) for one, body in snapshot["models"].items()
         }
         self.agent_definitions: dict[str, AgentDefinition] = {
             one: AGENT.validate_python(body) for one, body in snapshot["agents"].items()
         }
-        self.agents: dict[str, ConversableAgent] = {}
 
     def chat(self, context: RunContext) -> LiveChat:
-        workflow = self.workflow
-        context.compat = compat_of(workflow.compat)
+        context.compat = compat_of(self.workflow.compat)
+        context.strand.variables = StrandVariables(self.variables())
+        return LiveChat(self.conversation(self.workflow), context)
+
+    def variables(self) -> dict[str, Any]:
+        """Initial values; those of the workflow that is started win."""
+        known: dict[str, Any] = {}
+        for one in (*self.agent_definitions.values(), *self.workflow_definitions.values()):
+            known |= one.context_variables
+        return known | self.workflow.context_variables
+
+    def inner(self, one: str | None) -> Conversation:
+        """A workflow inside another one."""
+        if one is None or one not in self.workflow_definitions:
+            raise DefinitionError("A workflow inside this one is missing")
+        return self.conversation(self.workflow_definitions[one])
+
+    def later(self, one: str | None) -> Conversation:
+        """The same, made when it is first held."""
+        found = self.workflow_definitions.get(one or "")
+        return Later(name=found.name if found else "", make=lambda: self.inner(one))
+
+    def conversation(self, workflow: WorkflowDefinition) -> Conversation:
+        members = Members(self)
+        shared: dict[str, Any] = {
+            "name": workflow.name,
+            "summary_method": workflow.summary_method,
+            "summary_prompt": workflow.summary_prompt,
+            "llm": self.llm(workflow.models, {}, workflow.cache_seed) if workflow.models else None,
+            "termination": self._termination(workflow),
+        }
         match workflow:
             case TwoAgentDefinition():
-                initiator, recipient = workflow.initiator, workflow.recipient
-                if initiator is None or recipient is None:
-                    raise DefinitionError("The workflow lacks an initiator or a recipient")
-                other: ConversableAgent = self._agent(recipient)
-                max_turns = workflow.max_turns
+                if workflow.initiator is None or workflow.recipient is None:
+                    raise DefinitionError(f"{workflow.name} lacks an initiator or a recipient")
+                return Pair(
+                    **shared, initiator=members.of(workflow.initiator),
+                    recipient=members.of(workflow.recipient), max_turns=workflow.max_turns,
+                )  # fmt: skip
             case GroupChatDefinition():
-                initiator, max_turns = workflow.initiator, None
-                if initiator is None:
-                    raise DefinitionError("The workflow lacks an initiator")
-                other = self._manager(workflow)
-            case SequentialDefinition() | GraphDefinition():
-                raise DefinitionError(f"A {workflow.kind} workflow {NOT_YET}")
+                return group_chat(workflow, members, shared)
+            case SequentialDefinition():
+                steps = [
+                    SequenceStep(self.later(s.workflow), s.message, s.summary_method)
+                    for s in workflow.steps
+                ]
+                return Steps(**shared, steps=steps)
+            case GraphDefinition():
+                return Graph(
+                    **shared,
+                    nodes=[
+                        GraphNode(
+                            n.id,
+                            # of its own in each: what is inside it may run side by side
+                            Members(self).of(n.agent) if n.agent else self.later(n.workflow),
+                            n.join,
+                        )
+                        for n in workflow.nodes
+                    ],
+                    edges=[graph_edge(edge) for edge in workflow.edges],
+                    start=[workflow.start] if workflow.start else [],
+                    end=_listed(workflow.end),
+                )
             case _:
                 assert_never(workflow)
-        return LiveChat(
-            initiator=self._agent(initiator),
-            recipient=other,
-            max_turns=max_turns,
-            summary_method=workflow.summary_method,
-            summary_prompt=workflow.summary_prompt,
-            context=context,
-        )
 
-    def _manager(self, group: GroupChatDefinition) -> GroupChatManager:
-        members = [self._agent(one) for one in group.agents]
-        repeat = group.allow_repeat_speaker
-        graph = group.allowed_or_disallowed_speaker_transitions
-        chat = GroupChat(
-            agents=members,
-            max_round=group.max_round,
-            speaker_selection_method=group.speaker_selection_method,
-            max_retries_for_selecting_speaker=group.max_retries_for_selecting_speaker,
-            allow_repeat_speaker=(
-                [self._agent(one) for one in repeat] if isinstance(repeat, list) else repeat
-            ),
-            allowed_or_disallowed_speaker_transitions=(
-                None
-                if graph is None
-                else {
-                    self._agent(one): [self._agent(other) for other in after]
-                    for one, after in graph.items()
-                }
-            ),
-            speaker_transitions_type=group.speaker_transitions_type,
-            send_introductions=group.send_introductions,
-            select_speaker_message_template=(
-                group.select_speaker_message_template or SELECT_MESSAGE
-            ),
-            select_speaker_prompt_template=(group.select_speaker_prompt_template or SELECT_PROMPT),
-        )
-        return GroupChatManager(
-            chat,
-            llm=self._llm(group.models, {}, group.cache_seed),
-            is_termination_msg=_predicate(group.is_termination_msg),
-        )
+    def _termination(self, workflow: WorkflowDefinition) -> StopCondition | None:
+        if workflow.termination is None:
+            return None
+        return stop_condition(workflow.termination, self.name_of)
 
-    def _agent(self, one: str) -> ConversableAgent:
-        if one not in self.agents:
-            self.agents[one] = self._made(self.agent_definitions[one])
-        return self.agents[one]
+    def name_of(self, agent: str) -> str:
+        found = self.agent_definitions.get(agent)
+        return found.name if found is not None else agent
 
-    def _made(self, agent: AgentDefinition) -> ConversableAgent:
-        match agent:
-            case AssistantDefinition():
-                kind: type[ConversableAgent] = AssistantAgent
-            case UserProxyDefinition():
-                kind = UserProxyAgent
-            case TeamDefinition():
-                raise DefinitionError(f"{agent.name} is a whole workflow, which {NOT_YET}")
-            case _:
-                assert_never(agent)
-        code = agent.code_execution_config
-        return kind(
-            agent.name,
-            system_message=agent.system_message,
-            llm=self._llm(agent.models, agent.parameters.given(), agent.cache_seed),
-            is_termination_msg=_predicate(agent.is_termination_msg),
-            max_consecutive_auto_reply=agent.max_consecutive_auto_reply,
-            human_input_mode=agent.human_input_mode,
-            code_execution_config=False,
-            code_execution=(
-                CodeExecution(self.executor_of(code), code.last_n_messages) if code else None
-            ),
-            default_auto_reply=agent.default_auto_reply,
-            description=agent.description or None,
-            prompt=prompt_rules(agent),
-        )
-
-    def _llm(self, ids: list[str], parameters: dict[str, Any], seed: int | None) -> LLM:
+    def llm(self, ids: list[str], parameters: dict[str, Any], seed: int | None) -> LLM:
         specs = tuple(self.models.spec(self.owner, one, self.model_definitions[one]) for one in ids)
         return LLM(specs, self.models.client, parameters, cache_seed=seed)
+
+
+def _listed(end: str | list[str] | None) -> list[str]:
+    return [] if end is None else [end] if isinstance(end, str) else end
 
 
 def exact_call(builder: Builder, call: dict[str, Any]) -> dict[str, Any]:
@@ -218,55 +187,3 @@ def exact_call(builder: Builder, call: dict[str, Any]) -> dict[str, Any]:
         "request": {**sent, "messages": messages},
         "response": response | {"cost_usd": result["cost_nano"] / NANO},
     }
-
-
-def _predicate(given: TerminationMessage | None) -> Predicate | None:
-    return predicate(given.kind, given.text) if given is not None else None
-
-
-def prompt_rules(agent: AgentDefinition) -> PromptRules:
-    reply = agent.reply
-    return PromptRules(
-        examples=tuple(Example(e.user, e.assistant) for e in agent.examples),
-        history=agent.history,
-        ask=agent.ask,
-        reply=ReplyRule(
-            starts_with=tuple(reply.starts_with),
-            kind=reply.kind,
-            count=reply.count,
-            min_words=min(reply.min_words, reply.max_words or reply.min_words),
-            max_words=reply.max_words,
-            commas=reply.commas,
-            capitals=reply.capitals,
-            schema=reply.schema_,
-        ),
-    )
-
-
-def cast(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
-    """The agents of a session for its pages: name, kind, role and a hue of their own."""
-    workflow = snapshot["workflow"]
-    order = [*workflow.get("agents", []), workflow.get("initiator"), workflow.get("recipient")]
-    members: list[dict[str, Any]] = []
-    for one in dict.fromkeys(o for o in order if o):
-        body = snapshot["agents"][one]
-        i = len(members)
-        hue = HUES[i] if i < len(HUES) else (i * 47) % 360
-        opens = one not in workflow.get("agents", [one])
-        member = {"id": one, "name": body["name"], "kind": body["kind"], "hue": hue}
-        free = all(
-            snapshot["models"][m]["provider"] in FREE
-            for m in body.get("models", [])
-            if m in snapshot["models"]
-        )
-        members.append(member | {"role": "Opens the chat" if opens else role(body), "free": free})
-    return members
-
-
-def role(agent: dict[str, Any]) -> str:
-    """What an agent is, in one or two words for a page."""
-    if agent["kind"] == "user_proxy":
-        if agent["human_input_mode"] != "NEVER":
-            return "Person"
-        return "Runs code" if agent.get("code_execution_config") else "Stand-in"
-    return "Team" if agent["kind"] == "workflow" else "Assistant"

@@ -56,7 +56,7 @@ class Models:
             context_window=window,
             timeout=model.timeout,
             profile=Profile(**model.effective_profile()),
-            script={"replies": model.replies} if model.replies is not None else None,
+            script=model.model_dump(include={"replies"}) if model.replies is not None else None,
             word_delay=model.word_delay,
         )
 

@@ -3,6 +3,9 @@
 Events are gathered between effects. The next effect commits them together with the result that
 caused them and with its own intent: one transaction a turn. When a chat is run again from the
 start, effects that are done answer at once and events that stand in the log are not said again.
+
+A strand that asks a person waits here while others are at work; when all wait, the session does,
+and holds nothing any more.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -19,7 +22,8 @@ import orjson
 from ..definitions.common import Limits
 from ..engine.effects import Effect, Outcome, Perform
 from ..engine.errors import DivergenceError, Suspend
-from ..engine.events import Delta, Event, LimitReached, StatusChanged, TurnStarted
+from ..engine.events import Delta, Event, StatusChanged, TurnStarted
+from ..engine.strand import Activity
 from ..errors import UnavailableError
 from ..store import effects, events
 from ..store.database import Connection, Database
@@ -29,48 +33,14 @@ from ..store.known_secrets import KnownSecrets, Mask
 from ..store.sessions import Session
 from ..streaming.bus import Bus
 from .live_mask import LiveMask
+from .requests import Requests
+from .totals import Totals
 
 log = logging.getLogger("studio.runner")
 NO_CHANGES = Changes()
+WAITING = "A person is asked"
+FLUSH_SECONDS = 0.03
 READING_FIRST, READING_PER_WORD, READING_MOST = 0.6, 0.06, 2.5  # seconds between speakers
-
-
-@dataclass
-class Totals:
-    """What the session has used so far, for its limits."""
-
-    messages: int
-    tokens: int
-    cost_nano: int
-    active_ms: int
-
-    def add(self, rows: list[NewRow]) -> None:
-        for row in rows:
-            self.messages += row.turns
-            self.tokens += row.prompt_tokens + row.completion_tokens
-            self.cost_nano += row.cost_nano
-
-    def exceeded(self, limits: Limits) -> LimitReached | None:
-        used = {
-            "max_messages": self.messages,
-            "max_tokens": self.tokens,
-            "max_cost_usd": self.cost_nano / events.NANO,
-            "max_seconds": self.active_ms / 1000,
-        }
-        for name, value in used.items():
-            most = getattr(limits, name)
-            if most is not None and value >= most:
-                return LimitReached(limit=name, value=value, max=most)
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """The last request of an agent: the next one usually begins with the same messages."""
-
-    key: str
-    digest: str
-    messages: list[dict[str, Any]]
 
 
 @dataclass
@@ -94,12 +64,19 @@ class Recorder:
     pause_reason: str = ""
     pause_by: str | None = None
     pace: str = "full"
+    activity: Activity = field(default_factory=Activity)
+    on_deadline: Callable[[], None] = lambda: None
     _counts: dict[tuple[int, str], int] = field(default_factory=dict)
     _buffer: list[NewRow] = field(default_factory=list)
     _finished: list[tuple[str, str]] = field(default_factory=list)
-    _calls: dict[tuple[str, str], _Call] = field(default_factory=dict)
+    _requests: Requests = field(default_factory=Requests)
+    _intents: list[Intent] = field(default_factory=list)
+    _asked: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
+    _braked: Suspend | None = None
+    _at_rest: Suspend | None = None
+    _flush: asyncio.TimerHandle | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _background: set[asyncio.Task[Any]] = field(default_factory=set)
     _mask: Mask = field(default_factory=Mask)
     _live: dict[str, LiveMask] = field(default_factory=dict)
     _words: int = 0
@@ -112,13 +89,14 @@ class Recorder:
             s.turns, s.prompt_tokens + s.completion_tokens, s.cost_nano, s.active_ms
         )
         self._clock = time.monotonic()
+        self.activity.on_idle = self._when_idle
 
     # -- Sink
 
     def emit(self, chat: str, event: Event) -> None:
         place = (self.run, chat)
         n = self._counts[place] = self._counts.get(place, 0) + 1
-        if n > self.said.get(place, 0):
+        if n > self.said.get(place, 0) and self.run == self.last_run:
             self._keep(self._row(event, chat, n))
             if event.kind == "message":
                 self._words = len(str(event.content or "").split())
@@ -127,18 +105,29 @@ class Recorder:
         """For the next commit; counted at once, so that a limit stops the very next effect."""
         self._buffer.append(row)
         self.totals.add([row])
+        if self.activity.at_work > 1 and self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flushed)
+
+    def _flushed(self) -> None:
+        """The last words of a branch do not wait for the next effect of another one."""
+        self._flush = None
+        if self._buffer:
+            self._in_background(self.commit())
 
     def report(self, chat: str, event: Event) -> None:
         self._buffer.append(self._row(event, chat))
-        task = asyncio.get_running_loop().create_task(self.commit())
+        self._in_background(self.commit())
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._reported)
 
-    def _reported(self, task: asyncio.Task[None]) -> None:
-        """A report that could not be written is no reason to fail: the next commit says why."""
+    def _reported(self, task: asyncio.Task[Any]) -> None:
+        """What could not be written now is no reason to fail: the next commit says why."""
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.info("a report was not written: %s", task.exception())
+            log.info("the log was not written in passing: %s", task.exception())
 
     def _row(self, event: Event, chat: str, n: int | None = None) -> NewRow:
         row = new_row(event, self.run, chat, n)
@@ -161,9 +150,9 @@ class Recorder:
     async def do(self, effect: Effect, perform: Perform) -> Outcome:
         self._mask = await self.secrets.mask(self.session.owner)
         key = f"{self.run}:{effect.key}"
-        calls_before = dict(self._calls)
-        intent = self._intent(key, effect)
         known = self.recorded.get(key)
+        is_cut = self.run < self.last_run and known is None
+        intent = self._requests.intent(key, self.run, effect, keeps=not is_cut)
         if known is not None and known.request_hash != intent.request_hash:
             raise DivergenceError(
                 f"At turn {effect.turn} the replay of this session asks for something else than "
@@ -172,11 +161,9 @@ class Recorder:
         if known is not None and known.result is not None:
             return Outcome(known.result, known.attempt)
         if self.run < self.last_run:
-            if known is None:
-                self._calls = calls_before
             raise Suspend("cut", "an earlier run ended here")
         if effect.kind == "input":
-            await self._wait_for_person(intent if known is None else None)
+            return await self._answered(intent, is_new=known is None)
         await self._check_brakes()
         await self._keep_pace(effect)
         if known is None:
@@ -205,25 +192,97 @@ class Recorder:
             await self.commit(intent=intent)
         return intent
 
-    async def _wait_for_person(self, intent: Intent | None) -> None:
-        """Suspends the chat; question and state are committed together, so none is lost."""
-        if self.pause_reason:
-            await self.commit(intent=intent)
-            raise Suspend("paused", self.pause_reason)
-        moved = StatusChanged(from_="running", to="waiting", reason="A person is asked")
-        await self.commit(moved, intent=intent, changes=Changes("waiting", moved.reason))
-        raise Suspend("waiting", moved.reason)
+    # -- people
+
+    async def _answered(self, intent: Intent, *, is_new: bool) -> Outcome:
+        """Waits for a person while other strands are at work. Raises Suspend when none is."""
+        future = asyncio.get_running_loop().create_future()
+        self._asked[intent.key] = future
+        if is_new:
+            self._intents.append(intent)
+        try:
+            self.activity.rests()
+            if self.activity.at_work:
+                await self.commit()
+            result: dict[str, Any] = await future
+        except asyncio.CancelledError:
+            self.activity.begins()
+            raise
+        finally:
+            del self._asked[intent.key]
+        return Outcome(result, intent.attempt)
+
+    def answered(self, key: str, result: dict[str, Any]) -> None:
+        """An answer has come and was recorded: the strand that asked goes on, or will not ask when
+        it gets there."""
+        future, known = self._asked.get(key), self.recorded.get(key)
+        if future is None and known is not None:
+            self.recorded[key] = replace(known, result=result)
+        elif future is not None and not future.done():
+            self.activity.begins()
+            future.set_result(result)
+
+    def _when_idle(self) -> None:
+        self._in_background(self._rest())
+
+    async def _rest(self) -> None:
+        """All strands wait for people: the session does, unless an answer has come meanwhile.
+
+        Questions and state are committed together, so none is lost.
+        """
+        try:
+            if self.pause_reason or self._at_rest is not None:
+                await self.commit()
+                raise self._at_rest or Suspend("paused", self.pause_reason)
+            if not await self._wait():
+                raise Suspend("waiting", WAITING)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the strands end with it
+            self._give_up(error)
+        except Suspend as suspended:
+            self._give_up(suspended)
+
+    def _give_up(self, error: BaseException) -> None:
+        for future in self._asked.values():
+            if not future.done():
+                self.activity.begins()
+                future.set_exception(error)
+
+    async def _wait(self) -> bool:
+        """Makes the session wait; True when there was an answer instead, which is passed on."""
+        moved = StatusChanged(from_="running", to="waiting", reason=WAITING)
+        found = await self.commit(moved, changes=Changes("waiting", WAITING), asked=[*self._asked])
+        for key, result in found.items():
+            self.answered(key, result)
+        return bool(found)
+
+    # -- brakes
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a pause or a limit would stop the next effect."""
+        return bool(self.pause_reason) or self.totals.exceeded(self.limits) is not None
 
     async def _check_brakes(self) -> None:
         if self.pause_reason:
             await self.commit()
-            raise Suspend("paused", self.pause_reason)
+            raise self._resting(self.pause_reason)
         self._count_time()
         reached = self.totals.exceeded(self.limits)
-        if reached is not None:
+        if reached is None:
+            self._braked = None
+            return
+        words = reached.limit.removeprefix("max_").replace("cost_usd", "USD")
+        braked = self._resting(f"The limit of {reached.max:,g} {words} is reached")
+        if self._braked is None:  # told once, though every strand ends with it
+            self._braked = braked
             await self.commit(reached)
-            words = reached.limit.removeprefix("max_").replace("cost_usd", "USD")
-            raise Suspend("paused", f"The limit of {reached.max:,g} {words} is reached")
+        raise braked
+
+    def _resting(self, reason: str) -> Suspend:
+        """A strand rests here until the session is played again: once the others have come to rest
+        too it pauses, or goes on at once if nothing holds it any more, but does not wait."""
+        self._at_rest = Suspend("paused", reason)
+        return self._at_rest
 
     async def _keep_pace(self, effect: Effect) -> None:
         """A breath between speakers while a page watches; tokens are never slowed."""
@@ -236,37 +295,6 @@ class Recorder:
             await asyncio.sleep(min(pause, READING_MOST))
             await self._check_brakes()
 
-    def _intent(self, key: str, effect: Effect) -> Intent:
-        """The effect as it is stored: only the messages that the call before did not have."""
-        base, shared, tail = None, 0, None
-        if effect.messages is not None:
-            place = (effect.agent, str(effect.request.get("purpose")))
-            last = self._calls.get(place)
-            if last is not None:
-                shared = _common(last.messages, effect.messages)
-                base = last if shared else None
-            tail = effect.messages[shared:]
-        request = orjson.dumps(effect.request, option=orjson.OPT_SORT_KEYS)
-        messages = None if tail is None else orjson.dumps(tail, option=orjson.OPT_SORT_KEYS)
-        digest = blake2b(request, digest_size=16)
-        digest.update(f"{base.digest if base else ''}:{shared}:".encode())
-        digest.update(messages or b"")
-        if effect.messages is not None:
-            self._calls[place] = _Call(key, digest.hexdigest(), effect.messages)
-        return Intent(
-            key=key,
-            kind=effect.kind,
-            run=self.run,
-            turn=effect.turn,
-            agent=effect.agent,
-            attempt=1,
-            request_hash=digest.hexdigest(),
-            request=request.decode(),
-            base=base.key if base else None,
-            shared=shared,
-            messages=messages.decode() if messages is not None else None,
-        )
-
     # -- the log
 
     async def commit(
@@ -275,46 +303,61 @@ class Recorder:
         chat: str = "",
         intent: Intent | None = None,
         changes: Changes = NO_CHANGES,
-    ) -> None:
+        asked: Sequence[str] = (),
+    ) -> dict[str, dict[str, Any]]:
         """Writes what was gathered and `last` behind it, then tells the followers.
 
         `last` and `changes` go in together: no other commit can come between an end and its state.
-        Survives being cancelled.
+        When one of the questions `asked` has its answer already, they are left out, and the answers
+        are returned. Survives being cancelled.
         """
         rows = [self._row(event, chat) for event in last]
         before, self.status = self.status, changes.status or self.status
         try:
-            await asyncio.shield(self._commit(rows, intent, changes))
+            found = await asyncio.shield(self._commit(rows, intent, changes, asked))
         except UnavailableError:
             self.status = before
             raise
+        if found:
+            self.status = before
+        return found
 
-    async def _commit(self, last: list[NewRow], intent: Intent | None, changes: Changes) -> None:
+    async def _commit(
+        self, last: list[NewRow], intent: Intent | None, changes: Changes, asked: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
         async with self._lock:
             gathered, self._buffer = self._buffer, []
             finished, self._finished = self._finished, []
-            buffer = [*gathered, *last]
-            if not (buffer or finished or intent or changes.status):
-                return
+            intents, self._intents = self._intents, []
+            begun = [*intents, intent] if intent is not None else intents
+            if not (gathered or last or finished or begun or changes.status):
+                return {}
             self._count_time()
             elapsed, self._unsaved_ms = self._unsaved_ms, 0
-            merged = replace(changes, active_ms=elapsed)
 
-            def work(connection: Connection) -> list[Row]:
+            def work(connection: Connection) -> tuple[list[Row], dict[str, dict[str, Any]]]:
+                found = effects.answers(connection, self.session.id, asked)
+                rest = NO_CHANGES if found else changes
+                buffer = gathered if found else [*gathered, *last]
+                merged = replace(rest, active_ms=elapsed)
                 rows = events.append(connection, self.session.id, self.epoch, buffer, merged)
                 for key, result in finished:
                     effects.finish(connection, self.session.id, key, result)
-                if intent is not None:
-                    effects.begin(connection, self.session.id, intent)
-                return rows
+                for one in begun:
+                    effects.begin(connection, self.session.id, one)
+                return rows, found
 
             try:
-                rows = await self.database.write(work)
+                rows, found = await self.database.write(work)
             except UnavailableError:  # it was not written: it goes with the next commit
                 self._buffer[:0], self._finished[:0] = gathered, finished
+                self._intents[:0] = intents
                 self._unsaved_ms += elapsed
                 raise
             self.bus.rows(self.session.id, rows)
+            if any(one.due for one in begun):
+                self.on_deadline()
+            return found
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -322,14 +365,3 @@ class Recorder:
         self._clock += elapsed / 1000
         self.totals.active_ms += elapsed
         self._unsaved_ms += elapsed
-
-
-def _common(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> int:
-    """How many leading messages are the same; almost always by identity, which is fast."""
-    most = min(len(before), len(now))
-    if before[:most] == now[:most]:
-        return most
-    for i in range(most):
-        if before[i] is not now[i] and before[i] != now[i]:
-            return i
-    return most

@@ -6,7 +6,7 @@ import asyncio
 import secrets as random_secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec
 
@@ -16,6 +16,7 @@ from ..config import Settings
 from ..definitions.checks import check
 from ..definitions.common import Limits
 from ..definitions.references import replaced
+from ..engine.asking import EXIT
 from ..engine.events import (
     Event,
     InputReceived,
@@ -26,12 +27,16 @@ from ..engine.events import (
 from ..errors import ConflictError, InvalidError, NotFoundError, Problem
 from ..store import closure, definitions, effects, events, sessions
 from ..store.database import Connection, Database
+from ..store.effects import Overdue
 from ..store.events import Changes, Row, new_row
-from ..store.known_secrets import KnownSecrets, Mask
+from ..store.known_secrets import KnownSecrets
 from ..store.secrets import Vault
 from ..store.sessions import Session
 from ..streaming.bus import Bus
-from .build import Builder, ExecutorOf, cast, exact_call, refuse
+from .answers import Answer, checked, masked
+from .build import Builder, ExecutorOf, exact_call, refuse
+from .cast import cast
+from .deadlines import Deadlines
 from .local_model import BuiltInModel
 from .models import Models
 from .states import Status, check_move
@@ -40,7 +45,7 @@ from .worker import Worker
 P = ParamSpec("P")
 STOP_SECONDS = 3.0
 NAME_LENGTH = 80
-ANSWERS = {"text": "text", "choice": "text", "approval": "approve", "fields": "values"}
+TIME_OUT = "time-out"  # who answers when nobody does
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,6 @@ class Start:
     models: dict[str, str] | None = None
     pace: Literal["full", "reading"] = "full"
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    question: str
-    text: str | None = None
-    approve: bool | None = None
-    values: dict[str, Any] | None = None
-    edited: str | None = None
-    reason: str | None = None
 
 
 class OvertakenError(ConflictError):
@@ -99,6 +94,7 @@ class Runner:
         self.secrets = KnownSecrets(database, vault, token)
         self.models = Models(settings, self.secrets, local)
         self.executor_of: ExecutorOf = refuse
+        self.deadlines = Deadlines(database, self._time_out)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._closing = False
@@ -113,11 +109,14 @@ class Runner:
             if session.status == "running":
                 await self._move(None, session, "queued", "The studio was restarted")
             self._dispatch(one)
+        if await self.database.read(effects.next_due) is not None:
+            self.deadlines.look()
         return len(cut)
 
     async def close(self) -> None:
         """Stops working without ending any session: they go on at the next start."""
         self._closing = True
+        await self.deadlines.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -209,50 +208,58 @@ class Runner:
         return await self.session(owner, one)
 
     async def answer(self, owner: str, by: str, one: str, given: Answer) -> Session:
-        """Records a person's answer and lets the session go on. Unknown or answered: conflict."""
-        await self.session(owner, one)
-        given = _masked(given, await self.secrets.mask(owner))
-        received = InputReceived(
-            question=given.question,
-            by=by,
-            text=given.text,
-            approve=given.approve,
-            values=given.values,
-            edited=given.edited,
-            reason=given.reason,
-        )
-        result = {
-            k: v
-            for k, v in (
-                ("text", given.text), ("approve", given.approve), ("values", given.values),
-                ("edited", given.edited), ("reason", given.reason), ("by", by),
-            )
-            if v is not None
-        }  # fmt: skip
+        """Records a person's answer and lets the session go on. Unknown or answered: conflict.
 
-        def work(connection: Connection) -> list[Row]:
+        Raises InvalidError for an answer that does not fit the question, at the field.
+        """
+        await self.session(owner, one)
+        given = masked(given, await self.secrets.mask(owner))
+        return await self._record(owner, by, one, given.question, lambda q: checked(given, q))
+
+    async def _record(
+        self,
+        owner: str | None,
+        by: str,
+        one: str,
+        question: str,
+        answer: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> Session:
+        """Writes down what `answer` makes of the question, and wakes whoever waits for it."""
+
+        def work(connection: Connection) -> tuple[list[Row], str, dict[str, Any]]:
             now = sessions.get(connection, owner, one)
-            asked = effects.question(connection, one, now.run, given.question)
-            if asked is None or now.is_over:
+            key = effects.question(connection, one, now.run, question)
+            if key is None or now.is_over:
                 raise ConflictError("Nobody asks this, or it was answered before")
-            key, form = asked
-            wanted = ANSWERS[form]
-            if getattr(given, wanted) is None:
-                problem = Problem([wanted], f"This question is answered with {wanted}", "missing")
-                raise InvalidError([problem])
-            effects.finish(connection, one, key, orjson.dumps(result).decode())
-            rows = [new_row(received, now.run)]
+            result = answer(sessions.open_question(connection, one, now.run, question))
+            effects.finish(connection, one, key, orjson.dumps(result | {"by": by}).decode())
+            rows = [new_row(InputReceived(question, by, **result), now.run)]
             changes = Changes()
             if now.status == "waiting":
                 rows.append(new_row(StatusChanged("waiting", "queued", "Answered", by), now.run))
                 changes = Changes("queued", "Answered", new_epoch=True)
-            return events.append(connection, one, now.epoch, rows, changes)
+            return events.append(connection, one, now.epoch, rows, changes), key, result
 
-        rows = await self.database.write(work)
+        rows, key, result = await self.database.write(work)
         self.bus.rows(one, rows)
         if any(row.kind == "status_changed" for row in rows):
             self._dispatch(one)
+        elif one in self._workers:  # other branches are at work: the one that asked joins them
+            self._workers[one].answered(key, result)
         return await self.session(owner, one)
+
+    async def _time_out(self, due: Overdue) -> bool:
+        """Nobody answered in time: the agent answers by itself, the chat ends, or all fails."""
+        if due.then != "fail":
+            said = {"text": EXIT if due.then == "end" else ""}
+            await self._record(None, TIME_OUT, due.session_id, due.question, lambda _: said)
+            return True
+        session = await self.session(None, due.session_id)
+        if session.status != "waiting":  # other branches are at work: they come to rest first
+            return False
+        await self.database.write(lambda c: effects.wait_for_ever(c, due.session_id, due.key))
+        await self._move(None, session, "failed", f"{due.agent} was not answered in time")
+        return True
 
     @_judged_again
     async def pause(self, owner: str, by: str, one: str) -> Session:
@@ -282,6 +289,7 @@ class Runner:
             raise ConflictError(f"The session is {session.status}; there is nothing to resume")
         session = await self._move(owner, session, "queued", "Resumed", by)
         self._dispatch(one)
+        self.deadlines.look()  # a question may have come due meanwhile
         return session
 
     @_judged_again
@@ -412,7 +420,7 @@ class Runner:
             return
         before = self._tasks.get(one)
         worker = self._workers[one] = Worker(
-            self.database, self.bus, self.models, self.executor_of, one
+            self.database, self.bus, self.models, self.executor_of, one, self.deadlines.look
         )
         task = asyncio.get_running_loop().create_task(worker.work(before), name=f"session {one}")
         self._tasks[one] = task
@@ -422,12 +430,6 @@ class Runner:
         if self._tasks.get(one) is task:
             del self._tasks[one]
             self._workers.pop(one, None)
-
-
-def _masked(given: Answer, mask: Mask) -> Answer:
-    """A key that is pasted into a conversation must not reach its log, nor the models."""
-    said = asdict(given)
-    return Answer(**orjson.loads(mask.text(orjson.dumps(said).decode())))
 
 
 def _title(message: str) -> str:

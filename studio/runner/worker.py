@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ..definitions.common import Limits
 from ..engine.context import RunContext
@@ -34,7 +35,9 @@ class Worker:
         models: Models,
         executor_of: ExecutorOf,
         session_id: str,
+        on_deadline: Callable[[], None],
     ) -> None:
+        self.on_deadline = on_deadline
         self.database, self.bus, self.models = database, bus, models
         self.executor_of, self.session_id = executor_of, session_id
         self.recorder: Recorder | None = None
@@ -60,15 +63,25 @@ class Worker:
         self._stopped_by = self._stopped_by or by
         return first
 
+    def answered(self, key: str, result: dict[str, Any]) -> None:
+        """A question of the session was answered while other branches are at work."""
+        if self.recorder is not None:
+            self.recorder.answered(key, result)
+
     async def work(self, before: asyncio.Task[None] | None) -> None:
         if before is not None and not before.done():
             await asyncio.wait([before])
+        while await self._goes_on():
+            pass
+
+    async def _goes_on(self) -> bool:
+        """Plays the session once; True when it is to be played again at once."""
         claiming = asyncio.ensure_future(self._claim())
         try:
             recorder = self.recorder = await asyncio.shield(claiming)
         except StudioError as error:
             log.info("session %s was not taken: %s", self.session_id, error)
-            return
+            return False
         except asyncio.CancelledError:  # the claim may stand in the writer's queue: see it through
             await asyncio.wait([claiming])
             if claiming.exception() is None:
@@ -80,7 +93,7 @@ class Worker:
             await self._quietly(lambda: self._finish(recorder, "finished", reason, summary))
         except Suspend as suspended:
             if suspended.state == "paused":
-                await self._leave(recorder, "paused", suspended.reason)
+                return await self._left(recorder, suspended.reason)
         except asyncio.CancelledError:
             await self._cut(recorder)
             raise
@@ -88,6 +101,7 @@ class Worker:
             log.info("session %s was taken over", self.session_id)
         except Exception as error:  # noqa: BLE001 - a session must never be left "running"
             await self._fail(recorder, error)
+        return False
 
     async def _claim(self) -> Recorder:
         """Takes a queued session: a new epoch fences off whoever had it before."""
@@ -114,6 +128,7 @@ class Worker:
                 limits=Limits(**session.limits),
                 pace=session.pace,
                 secrets=self.models.secrets,
+                on_deadline=self.on_deadline,
             )
             return recorder, rows
 
@@ -133,6 +148,7 @@ class Worker:
             effects=recorder,
             random=random.Random(session.seed),  # noqa: S311 - for repeatable speakers
             seed=session.seed,
+            activity=recorder.activity,
             open_cache=lambda seed: KeptReplies(
                 self.database, session.owner, seed, self.models.secrets.mask_now
             ),
@@ -140,7 +156,7 @@ class Worker:
         chat = Builder(self.models, session.owner, snapshot, self.executor_of).chat(context)
         summary = ""
         for number, task in enumerate(tasks, 1):
-            recorder.run = number
+            recorder.run = context.run = number
             summary = await self._run(chat, recorder, task, first=number == 1)
         return summary, context
 
@@ -171,10 +187,14 @@ class Worker:
         await recorder.commit(*told, changes=Changes(status, reason, new_epoch=True))
         self.bus.clear(self.session_id)
 
-    async def _leave(self, recorder: Recorder, status: str, reason: str) -> None:
+    async def _left(self, recorder: Recorder, reason: str) -> bool:
+        """Pauses; True when somebody let the session go on while its last branch came to rest."""
         recorder.run = recorder.last_run
-        moved = StatusChanged("running", status, reason, recorder.pause_by)
-        await recorder.commit(moved, changes=Changes(status, reason))
+        goes_on = not recorder.is_held
+        to, why = ("queued", "Resumed") if goes_on else ("paused", reason)
+        moved = StatusChanged("running", to, why, None if goes_on else recorder.pause_by)
+        await self._quietly(lambda: recorder.commit(moved, changes=Changes(to, why)))
+        return goes_on
 
     async def _cut(self, recorder: Recorder) -> None:
         """Cancelled: by Stop, which ends the session, or by the studio's end, which does not."""
@@ -199,7 +219,7 @@ class Worker:
         )
         await self._quietly(lambda: self._finish(recorder, "failed", message, failure=failure))
 
-    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _quietly(self, work: Callable[[], Awaitable[object]]) -> None:
         """Writes an end; while the disk is full, again and again: no session stays "running"."""
         pause = 1.0
         while True:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from ..definitions.nouns import problems_of
+from ..definitions.problems import problems_of
 from ..errors import (
     ConflictError,
     ForbiddenError,

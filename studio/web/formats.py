@@ -29,6 +29,7 @@ SELECTION_WORDS = {
     "random": "Random",
     "manual": "You choose",
     "auto": "A model chooses",
+    "handoff": "Handoffs",
 }
 
 
@@ -86,7 +87,7 @@ def initials(name: str) -> str:
 
 def hue_of(name: str) -> int:
     """A steady hue for a name, where there is no team that gives one."""
-    from ..runner.build import HUES
+    from ..runner.cast import HUES
 
     return HUES[sum(name.encode()) % len(HUES)]
 

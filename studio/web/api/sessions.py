@@ -13,7 +13,8 @@ from pydantic import Field, StringConstraints, model_validator
 from ...definitions.common import Limits, Line, Strict, Text
 from ...engine.events import Delta, as_row
 from ...errors import InvalidError, Problem
-from ...runner.runner import Answer, Start
+from ...runner.answers import Answer
+from ...runner.runner import Start
 from ...store import events, sessions
 from ...store.events import Row
 from ...store.sessions import Session

@@ -46,8 +46,9 @@ def _json(session: Session, messages: list[dict[str, Any]]) -> str:
 def _markdown(session: Session, messages: list[dict[str, Any]]) -> str:
     lines = [f"# {session.name}", "", f"{session.workflow_name}, {session.created_at}: "
              f"{session.status}" + (f" ({session.reason})" if session.reason else "")]  # fmt: skip
-    for message in messages:
-        lines += ["", f"## {message['turn']}. {message['agent']}", "", _said(message)]
+    for number, message in enumerate(messages, 1):
+        place = f" ({message['chat']})" if message["chat"] else ""
+        lines += ["", f"## {number}. {message['agent']}{place}", "", _said(message)]
     return "\n".join(lines) + "\n"
 
 
