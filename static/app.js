@@ -383,7 +383,7 @@ document.addEventListener("keydown", (event) => {
 function stepTurn(step) {
   const box = $(".transcript");
   if (!box) return;
-  const turns = $$(".turn:not([hidden])", box);
+  const turns = $$(".turn:not([hidden])", box).filter((turn) => turn.checkVisibility());
   const top = box.getBoundingClientRect().top + 8;
   const at = turns.findIndex((turn) => turn.getBoundingClientRect().top >= top);
   const next = turns[Math.max(0, Math.min(turns.length - 1, (at < 0 ? turns.length - 1 : at) + step))];
@@ -393,8 +393,9 @@ on("click", "[data-focus-form]", (event, link) => {
   const card = $(link.getAttribute("href"));
   if (!card) return;
   event.preventDefault();
+  unfoldAround(card);
   card.scrollIntoView({ block: "center" });
-  $("textarea, button", card)?.focus();
+  $("textarea, input:not([type=hidden]), select, button", card)?.focus({ preventScroll: true });
 });
 
 // ---- hidden tabs: one of them asks how many sessions wait for a person
@@ -414,11 +415,61 @@ setInterval(async () => {
 }, 10000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = title; });
 
+// ---- sessions: threads unfold and fold by themselves until the reader has said otherwise
+
+const wantsUnfolded = (fold) => $(":scope > summary [data-unfold]", fold)?.dataset.unfold === "true";
+function unfoldAround(element) {
+  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+    fold.open = true;
+    fold.dataset.chosen = "true";
+  }
+}
+on("click", "[data-thread] > summary", (_, head) => { head.parentElement.dataset.chosen = "true"; });
+document.addEventListener("htmx:after:swap", () => {
+  for (const fold of $$("[data-thread]:not([data-chosen])")) {
+    const wanted = wantsUnfolded(fold);
+    const box = fold.closest("[data-pin]");
+    // Folding what somebody reads would pull the page from under their eyes.
+    if (fold.open !== wanted && (wanted || !box || pinned.get(box))) fold.open = wanted;
+  }
+});
+document.addEventListener("htmx:after:swap", () => {
+  const wrong = $(".ask-card [aria-invalid=true]:not([data-met])");
+  if (!wrong) return;
+  for (const field of $$(".ask-card [aria-invalid=true]")) field.dataset.met = "";
+  wrong.focus();
+});
+on("click", "[data-show-thread]", (event, link) => {
+  const target = $(link.getAttribute("href"));
+  if (!target) return;
+  event.preventDefault();
+  unfoldAround($(":scope > details > summary", target) ?? target);
+  target.scrollIntoView({ block: "start" });
+});
+
+// ---- sessions: questions that answer themselves count down
+
+function leftWords(seconds) {
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+  if (hours >= 48) return `${Math.round(hours / 24)} days`;
+  if (hours >= 1) return `${hours} h ${minutes % 60} min`;
+  return minutes >= 1 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
+}
+function countDown() {
+  for (const line of $$("[data-deadline]")) {
+    const seconds = (new Date(line.dataset.deadline) - Date.now()) / 1000;
+    line.textContent = `${line.dataset.words} ${seconds < 1 ? "now" : `in ${leftWords(seconds)}`}.`;
+  }
+}
+setInterval(countDown, 1000);
+
 // ---- playback of a finished session
 
 function playback(stage) {
-  const blocks = $$(".turns > li", stage);
-  const turns = blocks.filter((block) => block.matches(".turn:not(.ask-turn)"));
+  const inOrder = (selector) => $$(selector, stage).sort((a, b) => a.dataset.order - b.dataset.order);
+  const blocks = inOrder(".turns > li:not(.thread, .thread-node)");
+  const turns = inOrder(".turn[data-place]");
+  const threads = $$(".turns > :is(.thread, .thread-node)", stage).reverse();
   const track = $(".track", stage);
   const ticks = $$(".tick", track);
   const position = $("[data-position]", stage);
@@ -436,17 +487,24 @@ function playback(stage) {
       ghost.remove();
     }
   };
+  const hide = (block, isLater) => { block.classList.toggle("later", isLater); block.style.display = isLater ? "none" : ""; };
   const show = (number) => {
     finishTyping();
     at = Math.max(1, Math.min(turns.length, number));
     const last = turns[at - 1];
-    const end = at === turns.length ? blocks.length : blocks.indexOf(last) + 1;
-    blocks.forEach((block, index) => { block.classList.toggle("later", index >= end); block.style.display = index >= end ? "none" : ""; });
+    const end = at === turns.length ? Infinity : Number(last?.dataset.order);
+    for (const block of blocks) hide(block, Number(block.dataset.order) > end);
+    for (const thread of threads) {  // from the inside out: one in which nothing was said yet is hidden
+      hide(thread, end < Infinity && !$(".turns > li:not(.later)", thread));
+      const fold = $(":scope > details", thread);
+      if (fold && !fold.dataset.chosen) fold.open = wantsUnfolded(fold) || (end < Infinity && thread.contains(last));
+    }
     ticks.forEach((tick, index) => tick.classList.toggle("past", index < at));
     position.textContent = `Turn ${at} of ${turns.length}`;
     track.setAttribute("aria-valuenow", at);
     track.setAttribute("aria-valuetext", `Turn ${at} of ${turns.length}, ${last?.dataset.agent ?? ""}`);
-    box.scrollTop = box.scrollHeight;
+    if (!last || end === Infinity) box.scrollTop = box.scrollHeight;
+    else last.scrollIntoView({ block: "end" });
   };
   const label = (words) => playButton.setAttribute("aria-label", words);
   const stop = () => { clearTimeout(timer); timer = 0; finishTyping(); stage.dataset.playing = ""; label("Play"); };
@@ -463,7 +521,7 @@ function playback(stage) {
     const frame = (now) => {
       const part = Math.min(1, (now - begun) / (duration * 1000));
       ghost.textContent = text.slice(0, Math.ceil(text.length * part));
-      box.scrollTop = box.scrollHeight;
+      turn.scrollIntoView({ block: "end" });
       if (part < 1 && timer) typing = requestAnimationFrame(frame);
     };
     typing = requestAnimationFrame(frame);
@@ -521,9 +579,31 @@ function playback(stage) {
 function enliven(root) {
   showTimes(root);
   addCopyButtons(root);
+  countDown();
 }
 enliven(document);
 for (const box of $$("[data-pin]")) pin(box);
 for (const stage of $$("[data-playback]")) playback(stage);
 document.addEventListener("htmx:after:swap", () => enliven(document));
 document.addEventListener("htmx:after:process", () => enliven(document));
+
+// ---- agents: a row that was moved or removed is a change like typing; a new one has no faults
+
+on("change", "[data-rows]", (event, box) => {
+  if (event.target === box) box.dispatchEvent(new Event("input", { bubbles: true }));
+});
+on("click", "[data-add-row]", (_, button) => {
+  const made = $(`[data-rows="${button.dataset.addRow}"]`).lastElementChild;
+  for (const error of $$(".error", made)) error.remove();
+  for (const field of $$("[aria-invalid]", made)) field.removeAttribute("aria-invalid");
+});
+
+// ---- workflows: links follow the names of nodes as they are typed; rows that the server changed count as typed
+
+on("input", "[data-names-node]", (_, field) => {
+  for (const option of $$(`option[data-node="${field.dataset.namesNode}"]`)) {
+    option.value = field.value;
+    option.textContent = field.value || "without a name";
+  }
+});
+on("htmx:after:swap", "[data-part]", (_, part) => part.dispatchEvent(new Event("input", { bubbles: true })));

@@ -132,7 +132,9 @@ def _bodies(studio: InProcess) -> Iterator[tuple[str, str, Json]]:
         "provider": "scripted", "description": "X", "model": "X", "replies": {"Nobody": ["X"]},
         "parameters": {"stop": ["X"]},
     }  # fmt: skip
-    yield "models", "in_turn", {"provider": "scripted", "replies": ["X", "X"]}
+    call = {"content": "X", "tool_calls": [{"name": "f", "arguments": {"a": "X"}}]}
+    yield "models", "by_name_calling", {"provider": "scripted", "replies": {"Nobody": [call]}}
+    yield "models", "in_turn", {"provider": "scripted", "replies": ["X", "X", call]}
     yield "skills", "skill", {
         "description": "X", "network": {"hosts": ["X"]},
         "source": f"def f(a: str = {ATTACKS[0]!r}) -> str:\n    '''{ATTACKS[3]}'''\n    return a",
@@ -142,7 +144,24 @@ def _bodies(studio: InProcess) -> Iterator[tuple[str, str, Json]]:
         "code_execution_config": {"image": "X", "network": {"hosts": ["X"]}},
         "examples": [{"user": "X", "assistant": "X"}], "reply": {"starts_with": ["X", "X"]},
         "nested": [{"workflow": workflow, "message": "X"}], "parameters": {"stop": ["X"]},
-        "handoffs": [{"to": other, "when": "X"}], "context_variables": {"x": "X"},
+        "context_variables": {"x": "X"}, "human_input_mode": "ALWAYS",
+        "handoffs": [
+            {"to": other, "when": "X"}, {"to": other, "when": {"contains": "X"}},
+            {"to": "user", "when": {"model": "X"}},
+            {"to": other, "when": {"context": {"name": "x", "op": "==", "value": "X"}}},
+        ],
+        "question": {"form": "fields", "prompt": "X", "choices": ["X", "X"], "schema": {
+            "type": "object", "properties": {
+                "a": {"title": "X", "description": "X", "default": "X"},
+                "b": {"title": "X", "enum": ["X"]},
+            },
+        }},
+    }  # fmt: skip
+    yield "agents", "choosing_agent", {
+        "kind": "user_proxy", "question": {"form": "choice", "prompt": "X", "choices": ["X"]},
+    }  # fmt: skip
+    yield "agents", "team_agent", said | {
+        "kind": "workflow", "workflow": workflow, "models": [model], "response_preparer": "X",
     }  # fmt: skip
     yield "workflows", "two_agent", runs | {
         "kind": "two_agent", "recipient": agent, "termination": {"text": "X"},
@@ -176,7 +195,9 @@ def _attack(body: Json) -> set[str]:
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, Callable[[str], None], str]]:
     """Path, setter and text of every string inside a body; * is an item, or a value of a map."""
-    is_map = isinstance(value, list) or path in ("context_variables", "replies")
+    is_map = isinstance(value, list) or path in (
+        "context_variables", "replies", "question.schema.properties",
+    )  # fmt: skip
     for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
         at = f"{path}.{'*' if is_map else key}".strip(".")
         if isinstance(inner, str):

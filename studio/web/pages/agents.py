@@ -7,13 +7,15 @@ from typing import Any
 from fastapi import Request, Response
 
 from ...errors import InvalidError
-from ...runner.build import role
+from ...runner.cast import role
 from ...runner.preview import preview as preview_of
 from ...store.definitions import Stored
 from ..credentials import Principal
-from ..dependencies import Services, Studio
-from ..forms import FormState, part, texts, unflatten, words
+from ..dependencies import Me, Services, Studio
+from ..forms import FormState, unflatten
 from ..templating import render
+from .agent_forms import STANDS_FOR, from_form, place_problems, to_form
+from .agent_questions import asked
 from .nouns import NounPages, noun_pages, sent
 
 NEW: dict[str, Any] = {
@@ -26,84 +28,55 @@ NEW: dict[str, Any] = {
 }
 
 
-def from_form(raw: dict[str, Any]) -> dict[str, Any]:
-    """The form's own controls as fields of the definition."""
-    body = dict(raw)
-    if body.pop("default_system", "false") == "true":
-        body["system_message"] = None
-    number = body.pop("history_n", "")
-    if body.get("history") == "last":
-        body["history"] = number or 10
-    if body.pop("runs_code", "false") == "true":
-        body["code_execution_config"] = body.get("code_execution_config") or {}
-    else:
-        body["code_execution_config"] = False
-    if not part(body, "is_termination_msg").get("kind"):
-        body.pop("is_termination_msg", None)
-    reply = part(body, "reply")
-    starts = words(reply.pop("starts", ""))
-    reply["starts_with"] = [line.strip() for line in starts.splitlines() if line.strip()]
-    body["reply"] = reply
-    parameters = part(body, "parameters")
-    if isinstance(parameters.get("stop"), str):
-        body["parameters"] = parameters | {"stop": [parameters["stop"]]}
-    return body
-
-
-def to_form(body: dict[str, Any]) -> dict[str, str]:
-    history = body.get("history", "all")
-    reply = part(body, "reply")
-    return {
-        "history": "last" if isinstance(history, int) else str(history),
-        "history_n": str(history) if isinstance(history, int) else "10",
-        "runs_code": "true" if body.get("code_execution_config") else "false",
-        "default_system": "true" if body.get("system_message", "") is None else "false",
-        "reply.starts": "\n".join(texts(reply.get("starts_with"))),
-        "reply.commas": str(reply.get("commas", True)).lower(),
-    }
-
-
 async def values(
     studio: Services, me: Principal, form: FormState, stored: Stored | None
 ) -> dict[str, Any]:
     models = await studio.catalog.all_of(me.owner, "models")
     skills = await studio.catalog.all_of(me.owner, "skills")
+    workflows = await studio.catalog.all_of(me.owner, "workflows")
+    agents = await studio.catalog.all_of(me.owner, "agents")
     if stored is None and not form.problems and "models.0" not in form.values:
         ready = [m for m in models if m.body["provider"] != "scripted"]
         own = [m for m in ready if not m.origin] or ready
         form.values["models.0"] = own[-1].id if own else ""
-    chosen = {v for k, v in form.values.items() if k.startswith("skills")}
+    place_problems(form)
     return {
         "models": models,
         "model_names": {m.id: m.name for m in models},
-        "skills": skills,
-        "chosen_skills": chosen,
         "role": role,
-        "preview": preview_of(_safe(form)) if form.values else None,
+        "skills": skills,
+        "chosen_skills": {v for k, v in form.values.items() if k.startswith("skills")},
+        "workflows": workflows,
+        "others": [a for a in agents if stored is None or a.id != stored.id],
+        "numbers": lambda prefix: _numbers(form, prefix),
+        **_previews(from_form(unflatten(form.values.items())), agents, workflows),
     }
 
 
-def _safe(form: FormState) -> dict[str, Any]:
-    return from_form(unflatten(form.values.items()))
+def _numbers(form: FormState, prefix: str) -> list[int]:
+    """The rows of a group inside a group, as "question.choices"."""
+    behind = [k.removeprefix(f"{prefix}.") for k in form.values if k.startswith(f"{prefix}.")]
+    return sorted({int(k) for k in behind if k.isascii() and k.isdigit() and len(k) < 5})
 
 
-PAGES = NounPages(
-    "agents",
-    NEW,
-    from_form,
-    to_form,
-    values,
-    {"history_n": "history", "reply.starts": "reply.starts_with", "models.0": "models",
-     "kind": "skills"},
-)  # fmt: skip
+def _previews(
+    body: dict[str, Any], agents: list[Stored], workflows: list[Stored]
+) -> dict[str, Any]:
+    names = {one.id: one.name for one in (*agents, *workflows)}
+    return {"preview": preview_of(body, names), "asked": asked(body)}
+
+
+PAGES = NounPages("agents", NEW, from_form, to_form, values, STANDS_FOR)
 router = noun_pages(PAGES)
 
 
 @router.post("/parts/preview")
-async def preview(request: Request, studio: Studio) -> Response:
-    """What the model will be sent, as the form is typed."""
+async def preview(request: Request, studio: Studio, me: Me) -> Response:
+    """What the model will be sent and a person be asked, as the form is typed."""
+    agents = await studio.catalog.all_of(me.owner, "agents")
+    workflows = await studio.catalog.all_of(me.owner, "workflows")
     try:
-        found = preview_of(from_form(await sent(request)))
+        found = _previews(from_form(await sent(request)), agents, workflows)
     except InvalidError:
-        found = None
-    return Response(render("agents/_preview.html", {"preview": found}), media_type="text/html")
+        found = {"preview": None, "asked": None}
+    return Response(render("agents/_preview.html", found), media_type="text/html")

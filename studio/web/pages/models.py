@@ -43,19 +43,26 @@ def from_form(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replies(text: str) -> Any:
-    """One reply a paragraph between lines of ---, or a JSON object by agent."""
-    if text.strip().startswith("{"):
+    """One reply a paragraph between lines of ---, or JSON: a list, or an object by agent."""
+    if text.strip().startswith(("{", "[{", '["')):
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
+            if text.strip().startswith("["):  # a reply may well begin with a bracket
+                return _paragraphs(text)
             problem = Problem(["replies"], f"This is not JSON: {error}", "json")
             raise InvalidError([problem]) from None
+    return _paragraphs(text)
+
+
+def _paragraphs(text: str) -> list[str]:
     return [part.strip() for part in text.split("\n---\n") if part.strip()]
 
 
 def to_form(body: dict[str, Any]) -> dict[str, str]:
     replies = body.get("replies")
-    if isinstance(replies, dict):
+    is_plain = isinstance(replies, list) and all(isinstance(one, str) for one in replies)
+    if replies and not is_plain:
         text = orjson.dumps(replies, option=orjson.OPT_INDENT_2).decode()
     else:
         text = "\n---\n".join(texts(replies))

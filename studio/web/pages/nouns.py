@@ -10,7 +10,8 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field, ValidationError
 
 from ...definitions.models import ModelInput
-from ...definitions.nouns import parse, problems_of
+from ...definitions.nouns import parse
+from ...definitions.problems import problems_of
 from ...definitions.references import AnyDefinition, Noun
 from ...errors import InUseError, InvalidError, Problem, StaleError
 from ...store import definitions
@@ -214,11 +215,26 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
         body = await whole(request, pages, stored)
         body.pop("api_key", None)
         same = flatten(stored.body) | pages.to_form(stored.body)
-        if all(same.get(k, "") == v for k, v in flatten(raw).items()):
+        controls = await _controls(request)
+        told = controls | flatten(raw)
+        if all(same.get(k, "") == v for k, v in told.items()):
             await studio.catalog.set_draft(me.owner, pages.noun, one, None)
             return Response(status_code=204)
-        await studio.catalog.set_draft(me.owner, pages.noun, one, body)
+        emptied = {name.split(".")[0] for name, value in controls.items() if not value}
+        cleared = dict.fromkeys(emptied & (stored.body.keys() - body.keys()))
+        await studio.catalog.set_draft(me.owner, pages.noun, one, cleared | body)
         return Response(status_code=204)
+
+
+async def _controls(request: Request) -> dict[str, str]:
+    """What the form's controls say, emptied ones included; the last of a name counts."""
+    form = await request.form()
+    return {
+        name: value.replace("\r\n", "\n")
+        for name, value in form.multi_items()
+        if isinstance(value, str) and value != KEEP
+        if not name.startswith("_") and not name.endswith("[]") and name != "api_key"
+    }
 
 
 def given_key(given: AnyDefinition | ModelInput) -> bool:

@@ -8,24 +8,24 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Header, Path, Query, Request, Response
 
-from ...definitions.common import Limits
+from ...definitions.conditions import Termination, aloud
 from ...errors import InvalidError, NotFoundError, Problem
-from ...runner.runner import Answer, Start
+from ...runner.runner import Start
 from ...store import events, sessions
 from ...store.database import Connection
-from ...store.events import Row
-from ...store.sessions import Session
 from ...streaming.follow import follow
 from ..dependencies import Me, Services, Studio
-from ..session_view import SessionView, Turn
+from ..session_progress import drawing_of, root_cast
+from ..session_view import SessionView
 from ..sse import start_after, stream
 from ..templating import render
+from . import session_verbs
 from .common import go, show
+from .session_page import folded, show_conversation
 from .session_parts import Parts
 
 router = APIRouter(prefix="/sessions", include_in_schema=False)
 Number = Annotated[int, Path(ge=1, lt=2**53)]
-SHOWN_TURNS = 200
 PAGE_SIZE = 50
 
 
@@ -65,16 +65,6 @@ async def listing(
     return await show(request, studio, me, "sessions/list.html", values, nav="sessions")
 
 
-async def _folded(studio: Services, me: Me, one: str) -> tuple[Session, SessionView]:
-    """A session and its whole log, from one read, so that page and stream fit together."""
-
-    def work(c: Connection) -> tuple[Session, list[Row]]:
-        return sessions.get(c, me.owner, one), events.after(c, one, 0, 10_000_000)
-
-    session, rows = await studio.database.read(work)
-    return session, SessionView(session).fold(rows)
-
-
 @router.get("/{one}")
 async def conversation(
     request: Request,
@@ -83,17 +73,7 @@ async def conversation(
     one: str,
     all: str = "",  # noqa: A002
 ) -> Response:
-    session, view = await _folded(studio, me, one)
-    snapshot = await studio.database.read(lambda c: sessions.snapshot(c, one))
-    blocks = list(view.blocks.values())
-    turns = [i for i, block in enumerate(blocks) if isinstance(block, Turn)]
-    earlier = 0 if all or len(turns) <= SHOWN_TURNS else len(turns) - SHOWN_TURNS
-    if earlier:
-        blocks = blocks[turns[earlier] :]
-    parts = Parts(view, snapshot)
-    values = {**parts.values(), "session": session, "blocks": blocks, "earlier": earlier,
-              "ended": view.is_over}  # fmt: skip
-    return await show(request, studio, me, "sessions/show.html", values, nav="sessions")
+    return await show_conversation(request, studio, me, one, everything=bool(all))
 
 
 @router.get("/{one}/stream")
@@ -127,7 +107,7 @@ async def live(
 
 @router.get("/{one}/playback")
 async def playback(request: Request, studio: Studio, me: Me, one: str) -> Response:
-    session, view = await _folded(studio, me, one)
+    session, view = await folded(studio, me, one)
     snapshot = await studio.database.read(lambda c: sessions.snapshot(c, one))
     parts = Parts(view, snapshot)
     values = {**parts.values(), "session": session, "blocks": list(view.blocks.values()),
@@ -139,17 +119,30 @@ async def playback(request: Request, studio: Studio, me: Me, one: str) -> Respon
 async def definition(request: Request, studio: Studio, me: Me, one: str) -> Response:
     session = await studio.runner.session(me.owner, one)
     snapshot = await studio.database.read(lambda c: sessions.snapshot(c, one))
-    values = {"session": session, "snapshot": snapshot}
+    workflow = snapshot["workflow"]
+    names = {one: body["name"] for one, body in snapshot["agents"].items()}
+    ends = workflow.get("termination")
+    values = {
+        "session": session,
+        "snapshot": snapshot,
+        "drawing": drawing_of(session, snapshot) if workflow["kind"] == "graph" else None,
+        "ends": ends and aloud(Termination.model_validate(ends), lambda a: names.get(a, a)),
+    }
     return await show(request, studio, me, "sessions/definition.html", values, nav="sessions")
 
 
 @router.get("/{one}/why/{seq}")
 async def why(studio: Studio, me: Me, one: str, seq: Number) -> Response:
-    session = await studio.runner.session(me.owner, one)
+    session, view = await folded(studio, me, one)
     rows = await studio.database.read(lambda c: events.after(c, one, seq - 1, 1))
     if not rows or rows[0].kind != "speaker_selected":
         raise NotFoundError("There is no such choice of a speaker")
-    values = {"view": SessionView(session), "data": {"trace": None, **rows[0].data()}}
+    data = {"trace": None, **rows[0].data()}
+    thread = view.threads.get((data["run"], data["chat"]), view.root)
+    group = root_cast(view) if thread is view.root else []
+    there = {data["agent"], *data["candidates"], *thread.speakers, *(m["name"] for m in group)}
+    cast = [member for member in session.agents if member["name"] in there]
+    values = {"view": view, "cast": cast, "data": data}
     return Response(render("sessions/_why.html", values), media_type="text/html")
 
 
@@ -157,7 +150,9 @@ async def why(studio: Studio, me: Me, one: str, seq: Number) -> Response:
 async def exact_request(studio: Studio, me: Me, one: str, seq: Number) -> Response:
     call = await studio.runner.exact_call(me.owner, one, seq)
     call["parameters"] = {k: v for k, v in call["request"].items() if k != "messages"}
-    values = {"call": call, "session_id": one, "seq": seq}
+    _, view = await folded(studio, me, one)
+    turn = next((turn for turn in view.turn_list if turn.call == seq), None)
+    values = {"call": call, "turn": turn, "session_id": one, "seq": seq}
     return Response(render("sessions/_request.html", values), media_type="text/html")
 
 
@@ -203,108 +198,4 @@ async def again(
     return go(f"/sessions/{started.id}")
 
 
-# -- the verbs, from buttons and cards: htmx swaps nothing, the stream shows what follows
-
-
-def _done(request: Request, one: str) -> Response:
-    if request.headers.get("hx-request") == "true":
-        return Response(status_code=204)
-    return go(f"/sessions/{one}")
-
-
-@router.post("/{one}/pause")
-async def pause(request: Request, studio: Studio, me: Me, one: str) -> Response:
-    session = await studio.runner.pause(me.owner, me.by, one)
-    if request.headers.get("hx-request") == "true" and session.status != "paused":
-        _, view = await _folded(studio, me, one)
-        html = render("sessions/_bar.html", {"view": view, "pausing": True})
-        return Response(html, media_type="text/html")
-    return _done(request, one)
-
-
-@router.post("/{one}/stop")
-async def stop(request: Request, studio: Studio, me: Me, one: str) -> Response:
-    await studio.runner.stop(me.owner, me.by, one)
-    return _done(request, one)
-
-
-@router.post("/{one}/resume")
-async def resume(request: Request, studio: Studio, me: Me, one: str) -> Response:
-    was_over = (await studio.runner.session(me.owner, one)).is_over
-    await studio.runner.resume(me.owner, me.by, one)
-    if was_over:  # its stream has ended: the page must open a new one
-        return Response(status_code=204, headers={"hx-refresh": "true"})
-    if request.headers.get("hx-request") == "true":
-        _, view = await _folded(studio, me, one)
-        return Response(render("sessions/_bar.html", {"view": view}), media_type="text/html")
-    return _done(request, one)
-
-
-@router.post("/{one}/answer")
-async def answer(
-    request: Request,
-    studio: Studio,
-    me: Me,
-    one: str,
-    question: Annotated[str, Form()],
-    text: Annotated[str, Form()] = "",
-    action: Annotated[str, Form()] = "choose",
-) -> Response:
-    if action == "say" and not text.strip():
-        raise InvalidError([Problem(["text"], "Write something, or choose Skip", "missing")])
-    said = {"skip": "", "end": "exit"}.get(action, text)
-    await studio.runner.answer(me.owner, me.by, one, Answer(question, text=said))
-    return _done(request, one)
-
-
-@router.post("/{one}/messages")
-async def follow_up(studio: Studio, me: Me, one: str, message: Annotated[str, Form()]) -> Response:
-    await studio.runner.follow_up(me.owner, me.by, one, message)
-    return go(f"/sessions/{one}")
-
-
-@router.post("/{one}/pace")
-async def pace(
-    request: Request, studio: Studio, me: Me, one: str, pace: Annotated[str, Form()] = "full"
-) -> Response:
-    wanted = "reading" if pace == "reading" else "full"
-    await studio.runner.change(me.owner, one, None, None, wanted)
-    return _done(request, one)
-
-
-@router.post("/{one}/limit")
-async def limit(
-    request: Request,
-    studio: Studio,
-    me: Me,
-    one: str,
-    limit: Annotated[str, Form()],
-    value: Annotated[float, Form(gt=0, le=1e12, allow_inf_nan=False)],
-) -> Response:
-    session = await studio.runner.session(me.owner, one)
-    if limit not in Limits.model_fields:
-        raise NotFoundError("There is no such limit")
-    number = value if limit == "max_cost_usd" else int(min(value, 1e12))
-    used = used_of(session)[limit]
-    if number <= used:
-        problem = Problem(["value"], f"{used:,g} are used already; enter more", "limit")
-        raise InvalidError([problem])
-    raised = Limits(**{**session.limits, limit: number})
-    await studio.runner.change(me.owner, one, raised, None, None)
-    await studio.runner.resume(me.owner, me.by, one)
-    return _done(request, one)
-
-
-def used_of(session: Session) -> dict[str, float]:
-    return {
-        "max_messages": session.turns,
-        "max_tokens": session.prompt_tokens + session.completion_tokens,
-        "max_cost_usd": session.cost_nano / events.NANO,
-        "max_seconds": session.active_ms / 1000,
-    }
-
-
-@router.post("/{one}/delete")
-async def delete(studio: Studio, me: Me, one: str) -> Response:
-    await studio.runner.delete(me.owner, me.by, one)
-    return go("/sessions", "deleted")
+router.include_router(session_verbs.router)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
-from ...definitions.nouns import problems_of
+from ...definitions.problems import problems_of
 from ...errors import NotFoundError
 from ...store import definitions, logins, secrets, tokens
 from ...store.database import Connection

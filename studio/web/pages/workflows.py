@@ -1,127 +1,79 @@
-"""Pages of workflows: the list with the gallery, the form with the table of who may follow whom."""
+"""Pages of workflows: the list with the gallery, and the form, which differs by kind."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Form, Request, Response
+from fastapi import Form, Query, Request, Response
 
 from ...definitions.models import ModelDefinition
 from ...errors import InvalidError
-from ...runner.build import HUES
+from ...runner.cast import HUES
 from ...runner.runner import Start
 from ...store.definitions import Stored
 from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
-from ..forms import KEEP, FormState, flatten, part, texts
+from ..forms import FormState
 from ..templating import render
 from .common import go, show
-from .nouns import NounPages, noun_pages, sent
+from .nouns import NounPages, noun_pages
 from .teams import card, cards
-
-NEW: dict[str, Any] = {
-    "name": "",
-    "description": "",
-    "kind": "group_chat",
-    "speaker_selection_method": "round_robin",
-    "max_round": 10,
-    "summary_method": "last_msg",
-}
-FOLLOW = "allowed_or_disallowed_speaker_transitions"
-ONLY = {
-    "two_agent": {"recipient", "max_turns"},
-    "group_chat": {
-        "agents", "speaker_selection_method", "max_round", "allow_repeat_speaker", FOLLOW,
-        "speaker_transitions_type", "send_introductions", "max_retries_for_selecting_speaker",
-    },
-}  # fmt: skip
-
-
-def from_form(raw: dict[str, Any]) -> dict[str, Any]:
-    """Fields of the other kind are dropped; the table becomes transitions by agent."""
-    body = dict(raw)
-    kind = body.get("kind", "group_chat")
-    for other, names in ONLY.items():
-        if other != kind:
-            body = {k: v for k, v in body.items() if k not in names}
-    restricted = body.pop("restricted", "false") == "true"
-    pairs = body.pop("follow", [])
-    if kind == "group_chat" and restricted:
-        table: dict[str, list[str]] = {a: [] for a in _ids(body.get("agents"))}
-        for pair in pairs:
-            a, _, b = str(pair).partition(">")
-            if a in table and b in table:
-                table[a].append(b)
-        body[FOLLOW], body["speaker_transitions_type"] = table, "allowed"
-        body.pop("allow_repeat_speaker", None)
-    else:
-        body.pop(FOLLOW, None)
-        body.pop("speaker_transitions_type", None)
-    if body.pop("compat_on", "false") == "true":
-        body["compat"] = "autogen-0.2"
-    if not part(body, "is_termination_msg").get("kind"):
-        body.pop("is_termination_msg", None)
-    return body
-
-
-def _ids(agents: Any) -> list[str]:
-    return [str(a) for a in agents] if isinstance(agents, list) else []
-
-
-def to_form(body: dict[str, Any]) -> dict[str, str]:
-    repeat = body.get("allow_repeat_speaker")
-    return {
-        "restricted": "true" if body.get(FOLLOW) is not None else "false",
-        "compat_on": "true" if body.get("compat") else "false",
-        "allow_repeat_speaker": (
-            KEEP if isinstance(repeat, list) else "" if repeat is None else str(repeat).lower()
-        ),
-        **_as_allowed(body),
-    }
-
-
-def _as_allowed(body: dict[str, Any]) -> dict[str, str]:
-    """A table of what is disallowed, shown as the form shows it: what is allowed."""
-    table, team = body.get(FOLLOW), texts(body.get("agents"))
-    if not isinstance(table, dict) or body.get("speaker_transitions_type") != "disallowed":
-        return {}
-    pairs = [f"{a}>{b}" for a in team for b in team if b not in texts(table.get(a))]
-    return {f"follow.{i}": pair for i, pair in enumerate(pairs)}
+from .workflow_forms import NEW, STANDS_FOR, from_form, leftovers, to_form
+from .workflow_parts import AT, Do, as_sent, ending, operated, picture
+from .workflow_problems import place
+from .workflow_rows import numbers
 
 
 async def values(
     studio: Services, me: Principal, form: FormState, stored: Stored | None
 ) -> dict[str, Any]:
-    agents = await studio.catalog.all_of(me.owner, "agents")
-    models = await studio.catalog.all_of(me.owner, "models")
-    team = [form.value(f"agents.{i}") for i in form.rows("agents")]
-    names = {a.id: a.name for a in agents}
-    members = [(a, names[a], HUES[i % len(HUES)]) for i, a in enumerate(team) if a in names]
+    if not form.values:  # the list
+        return {"cards": await cards(studio, me)}
+    if form.problems:
+        place(form)
     problems = await studio.runner.problems(me.owner, stored.id) if stored else []
     return {
-        "agents": agents,
-        "models": models,
-        "members": members,
-        "follows": _follows(form, stored),
+        **await _around(studio, me, form, stored.id if stored else ""),
         "checks": problems,
-        "cards": await cards(studio, me) if not form.values else [],
         "card": await card(studio, me, stored) if stored else None,
-        "is_small": _is_small(models, form.value("models.0")),
-        "formless": form.value("kind") in ("sequential", "graph"),
+        "leftovers": {},
+        "focus": "",
     }
 
 
-def _follows(form: FormState, stored: Stored | None) -> set[str]:
+async def _around(studio: Services, me: Principal, form: FormState, own: str) -> dict[str, Any]:
+    """What can be chosen in a form, and what is drawn and said beside it. `own` is its id."""
+    agents = await studio.catalog.all_of(me.owner, "agents")
+    models = await studio.catalog.all_of(me.owner, "models")
+    flows = [w for w in await studio.catalog.all_of(me.owner, "workflows") if w.id != own]
+    team = [form.value(f"agents.{i}") for i in form.rows("agents")]
+    names = {a.id: a.name for a in agents}
+    members = [(a, names[a], HUES[i % len(HUES)]) for i, a in enumerate(team) if a in names]
+    is_graph = form.value("kind") == "graph"
+    return {
+        "own": own,
+        "agents": agents,
+        "models": models,
+        "flows": flows,
+        "held": {
+            "agents": [(f"agent:{a.id}", a.name) for a in agents],
+            "flows": [(f"workflow:{w.id}", w.name) for w in flows],
+        },
+        "numbers_of": lambda form, group: numbers(form.values, group),
+        "members": members,
+        "follows": _follows(form),
+        "is_small": _is_small(models, form.value("models.0")),
+        "drawing": picture(form.values, names, {w.id: w.name for w in flows}) if is_graph else None,
+        "ending": ending(form.values, names),
+    }
+
+
+def _follows(form: FormState) -> set[str]:
     """The checked cells of the table, as "a>b"."""
-    checked = {v for k, v in form.values.items() if k.startswith("follow")}
-    checked_in_form = bool(checked)
-    for key, value in form.values.items():
-        if key.startswith(f"{FOLLOW}.") and not checked_in_form:
-            checked.add(f"{key.split('.')[1]}>{value}")
-    if not checked:  # the table has just been opened: so far everyone may follow everyone
-        team = [form.values[f"agents.{i}"] for i in form.rows("agents")]
-        checked = {f"{a}>{b}" for a in team for b in team}
-    return checked
+    if "rows.follow" in form.values:
+        return {v for k, v in form.values.items() if k.startswith("follow.")}
+    team = [form.value(f"agents.{i}") for i in form.rows("agents")]
+    return {f"{a}>{b}" for a in team for b in team}  # just opened: nobody is barred yet
 
 
 def _is_small(models: list[Stored], one: str) -> bool:
@@ -133,24 +85,68 @@ def _is_small(models: list[Stored], one: str) -> bool:
     return False
 
 
-PAGES = NounPages(
-    "workflows",
-    NEW,
-    from_form,
-    to_form,
-    values,
-    {"restricted": FOLLOW, "compat_on": "compat", "models.0": "models", "agents.0": "agents"},
-)
+PAGES = NounPages("workflows", NEW, from_form, to_form, values, STANDS_FOR)
 router = noun_pages(PAGES)
+PART_OF = {
+    "steps": "_steps", "nodes": "_nodes", "edges": "_nodes", "variables": "_variables",
+    "ends": "_ends",
+}  # fmt: skip
+
+
+def _part(name: str, values: dict[str, Any]) -> Response:
+    return Response(render(f"workflows/{name}.html", values), media_type="text/html")
 
 
 @router.post("/parts/team")
 async def team(request: Request, studio: Studio, me: Me) -> Response:
-    """The members and the table of who may follow whom, after a change of the team."""
-    raw = await sent(request)
-    form = FormState(flatten(raw))
-    filled = {**await values(studio, me, form, None), "form": form}
-    return Response(render("workflows/_team.html", filled), media_type="text/html")
+    """What differs by kind. What was typed for other kinds comes along, hidden."""
+    form, asides = await as_sent(request)
+    around = await _around(studio, me, form, asides.get("_one", ""))
+    left = leftovers(form.values)
+    return _part("_kind", {**around, "form": form, "focus": "", "leftovers": left})
+
+
+@router.post("/parts/rows")
+async def rows(
+    request: Request,
+    studio: Studio,
+    me: Me,
+    do: Annotated[Do, Query()],
+    at: Annotated[str, Query(pattern=AT, max_length=40)],
+    n: Annotated[int, Query(ge=0, lt=10_000)] = 0,
+    by: Annotated[Literal["-1", "1"], Query()] = "1",
+) -> Response:
+    """A group of rows after a button in it was pressed."""
+    form, asides = await as_sent(request)
+    held = asides.get("_holds", "")
+    noun, _, one = held.partition(":")
+    name = ""
+    if noun in ("agent", "workflow"):
+        of_noun = await studio.catalog.all_of(
+            me.owner, "agents" if noun == "agent" else "workflows"
+        )
+        name = next((stored.name for stored in of_noun if stored.id == one), "")
+    form.values, focus = operated(form.values, do, at, n, int(by), (held if name else "", name))
+    around = await _around(studio, me, form, asides.get("_one", ""))
+    head = at.partition(".")[0]
+    return _part(PART_OF[head], {**around, "form": form, "focus": focus})
+
+
+@router.post("/parts/graph")
+async def graph(request: Request, studio: Studio, me: Me) -> Response:
+    """The picture of a graph and its table, as the form is typed."""
+    form, asides = await as_sent(request)
+    if form.value("kind") != "graph":
+        return Response(status_code=204)
+    return _part("_picture", await _around(studio, me, form, asides.get("_one", "")))
+
+
+@router.post("/parts/termination")
+async def termination(request: Request, studio: Studio, me: Me) -> Response:
+    """When it ends, read aloud, as the form is typed."""
+    form, asides = await as_sent(request)
+    around = await _around(studio, me, form, asides.get("_one", ""))
+    return _part("_aloud", {**around, "is_part": True})
 
 
 @router.post("/{one}/start")
