@@ -7,7 +7,7 @@ from typing import assert_never
 from .context import current_context
 from .context_variables import ContextTest
 from .errors import DefinitionError
-from .graph import AskModel, Contains, EdgeCondition, Graph
+from .graph_plan import AskModel, Contains, EdgeCondition, GraphPlan
 from .llm.call import Call, call_model
 from .llm.constrain import read_choice
 from .messages import Message
@@ -16,7 +16,7 @@ ASK = "{question}\n\nAnswer about the last message with yes or no, nothing else.
 YES_NO = ("yes", "no")
 
 
-async def why_taken(when: EdgeCondition, graph: Graph, author: str, answer: str) -> str:
+async def why_taken(when: EdgeCondition, graph: GraphPlan, author: str, answer: str) -> str:
     """Why an edge is taken, or nothing."""
     match when:
         case "always":
@@ -34,7 +34,7 @@ async def why_taken(when: EdgeCondition, graph: Graph, author: str, answer: str)
             assert_never(when)
 
 
-async def _says_yes(question: str, graph: Graph, author: str, answer: str) -> bool:
+async def _says_yes(question: str, graph: GraphPlan, author: str, answer: str) -> bool:
     if not graph.llm:
         raise DefinitionError(f"{graph.name} has no model to ask “{question}”")
     said: Message = {"role": "user", "name": author, "content": answer}

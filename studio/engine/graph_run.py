@@ -13,8 +13,8 @@ from .conversations import without_end
 from .effects import Effect
 from .errors import Suspend
 from .events import ChatEnded, ChatStarted, EdgeTaken
-from .graph import Graph, GraphEdge, GraphNode
 from .graph_edges import why_taken
+from .graph_plan import GraphEdge, GraphNode, GraphPlan
 from .graph_visit import Visit
 from .messages import Message, text_of
 from .strand import Strand
@@ -23,7 +23,7 @@ from .strand import Strand
 class GraphRun:
     """The visits of one run. Nothing here depends on which of two tasks ends first."""
 
-    def __init__(self, graph: Graph, opening: str, *, clear: bool) -> None:
+    def __init__(self, graph: GraphPlan, opening: str, *, clear: bool) -> None:
         self.graph, self.opening, self.clear = graph, opening, clear
         self.context = current_context()
         self._is_racing = any(node.join == "any" for node in graph.nodes)

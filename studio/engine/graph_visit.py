@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .agents import ConversableAgent
-from .graph import GraphEdge, GraphNode
+from .graph_plan import GraphEdge, GraphNode
 from .messages import Message
 from .strand import Strand
 

@@ -23,7 +23,8 @@ from ..engine.conversations import Conversation, Later, Pair, SequenceStep, Step
 from ..engine.errors import DefinitionError
 from ..engine.events import ContextChanged
 from ..engine.execution.executor import CodeExecutor, RefusingExecutor
-from ..engine.graph import Graph, GraphNode
+from ..engine.graph import Graph
+from ..engine.graph_plan import GraphNode
 from ..engine.llm.call import LLM, NANO
 from ..engine.llm.shape import shape
 from ..engine.stopping import StopCondition

@@ -12,7 +12,7 @@ from ..definitions.references import USER
 from ..engine.agents import ConversableAgent
 from ..engine.asking import AskRule
 from ..engine.context_variables import ContextTest
-from ..engine.graph import AskModel, Contains, EdgeCondition, GraphEdge
+from ..engine.graph_plan import AskModel, Contains, EdgeCondition, GraphEdge
 from ..engine.handoffs import (
     ContextCondition,
     Handoffs,

@@ -12,7 +12,7 @@ from studio.engine.chats import a_initiate_chat
 from studio.engine.context import RunContext, current_context
 from studio.engine.context_variables import ContextTest
 from studio.engine.conversations import Pair, SequenceStep, Steps
-from studio.engine.graph import GraphEdge
+from studio.engine.graph_plan import GraphEdge
 from studio.engine.stopping import TextSaid
 from studio.engine.strand import StrandVariables
 from studio.engine.teams import Nested, nest

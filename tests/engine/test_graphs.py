@@ -14,7 +14,8 @@ from studio.engine.context_variables import ContextTest
 from studio.engine.conversations import Conversation, Held
 from studio.engine.errors import DefinitionError
 from studio.engine.events import ChatStarted, EdgeTaken
-from studio.engine.graph import AskModel, Contains, Graph, GraphEdge, GraphNode
+from studio.engine.graph import Graph
+from studio.engine.graph_plan import AskModel, Contains, GraphEdge, GraphNode
 from studio.engine.messages import Message
 from studio.engine.strand import StrandVariables
 
@@ -267,6 +268,6 @@ def test_edges_to_nowhere_and_a_graph_without_a_start_are_refused() -> None:
         graph_of([saying("a")], "ax")
     with pytest.raises(DefinitionError, match="where the graph starts"):
         graph_of([saying("a"), saying("b")], "ab", "ba")
-    assert graph_of([saying("a"), saying("b")], "ab", "ba", start=["b"]).first[0].id == "b"
+    assert graph_of([saying("a"), saying("b")], "ab", "ba", start=["b"]).plan.first[0].id == "b"
     with pytest.raises(DefinitionError, match="same id"):
         graph_of([saying("a"), saying("a")])
