@@ -88,14 +88,18 @@ class _Check:
         if not workflow.steps:
             yield Problem(["steps"], "Add a step: a workflow that runs first", "steps_missing")
         for i, step in enumerate(workflow.steps):
-            loc: Loc = ["steps", i, "workflow"]
-            yield from self._inner(loc, step.workflow)
-            inner = self.around.workflows.get(step.workflow)
-            if inner is None or step.summary_method != "reflection_with_llm" or inner.models:
-                continue
-            if not isinstance(inner, TwoAgentDefinition):
-                words = f"A summary by reflection needs a model for {inner.name}"
-                yield Problem(["steps", i, "summary_method"], words, "model_missing")
+            loc: Loc = ["steps", i]
+            yield from self._inner([*loc, "workflow"], step.workflow)
+            yield from self._summed_up(loc, step.workflow, step.summary_method)
+
+    def _summed_up(self, loc: Loc, one: str, method: str) -> Iterator[Problem]:
+        """By reflection it needs a model; a pair may use one of its agents'."""
+        inner = self.around.workflows.get(one)
+        if inner is None or method != "reflection_with_llm" or inner.models:
+            return
+        if not isinstance(inner, TwoAgentDefinition):
+            words = f"A summary by reflection needs a model for {inner.name}"
+            yield Problem([*loc, "summary_method"], words, "model_missing")
 
     def _graph(self, graph: GraphDefinition) -> Iterator[Problem]:
         known = set(graph.context_variables)
@@ -147,9 +151,10 @@ class _Check:
         yield from _idle(loc, agent, hands_over=hands_over)
         yield from _question(loc, agent)
         for i, nested in enumerate(agent.nested):
-            place: Loc = [*loc, "nested", i, "workflow"]
+            place: Loc = [*loc, "nested", i]
             if nested.workflow not in self.inside or self._fires_inside(nested.trigger):
-                yield from self._inner(place, nested.workflow)
+                yield from self._inner([*place, "workflow"], nested.workflow)
+            yield from self._summed_up(place, nested.workflow, nested.summary_method)
 
     def _fires_inside(self, trigger: str | None) -> bool:
         """Whether a nested chat that holds its own agent would begin again inside itself."""

@@ -48,13 +48,17 @@ def test_problems_of_a_step_stand_at_the_step(studio: InProcess) -> None:
     assert problem["msg"].startswith(f"{name}: "), "it says where it is"
 
 
-def test_a_step_summed_up_by_a_model_needs_one(studio: InProcess) -> None:
+def test_what_is_summed_up_by_a_model_needs_one(studio: InProcess) -> None:
     members = [says(studio), says(studio)]
     group = made(studio, "group_chat", initiator=members[0], agents=members,
                  speaker_selection_method="round_robin")  # fmt: skip
     step = {"workflow": group, "summary_method": "reflection_with_llm"}
     workflow = made(studio, "sequential", steps=[step])
     expect_refused(studio, workflow, {("steps.0.summary_method", "model_missing")})
+    nested = [{"workflow": group, "summary_method": "reflection_with_llm"}]
+    writer = studio.assistant(nested=nested)
+    wanted = {("recipient.nested.0.summary_method", "model_missing")}
+    expect_refused(studio, pair_with(studio, writer), wanted)
     whole = made(studio, "sequential", steps=[{"workflow": group}],
                  summary_method="reflection_with_llm")  # fmt: skip
     expect_refused(studio, whole, {("models", "model_missing")})
