@@ -290,6 +290,7 @@ const ACTIONS = { "Switch theme": () => $(".switch-theme").click(), "Keyboard sh
   "Log out": () => $("form[action='/logout']").requestSubmit() };
 const palette = $("#palette");
 let search = 0;
+let filled = Promise.resolve();
 async function fillPalette(words) {
   const list = $("#palette-list");
   const here = PLACES.filter(([title]) => title.toLowerCase().includes(words.toLowerCase()))
@@ -333,11 +334,11 @@ function openPalette() {
   palette.showModal();
   const input = $("input", palette);
   input.value = "";
-  fillPalette("");
+  filled = fillPalette("");
   input.focus();
 }
 on("click", "[data-open=palette]", openPalette);
-palette?.addEventListener("input", (event) => fillPalette(event.target.value));
+palette?.addEventListener("input", (event) => { filled = fillPalette(event.target.value); });
 palette?.addEventListener("keydown", (event) => {
   const options = $$(".opt", palette);
   const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
@@ -348,9 +349,9 @@ palette?.addEventListener("keydown", (event) => {
     options.forEach((option, index) => option.setAttribute("aria-selected", index === next));
     options[next].scrollIntoView({ block: "nearest" });
     $("input", palette).setAttribute("aria-activedescendant", options[next].id);
-  } else if (event.key === "Enter" && options[at]) {
+  } else if (event.key === "Enter") {  // chosen from what was typed, not from what is still shown
     event.preventDefault();
-    options[at].click();
+    filled.then(() => $(".opt[aria-selected=true]", palette)?.click());
   }
 });
 palette?.addEventListener("click", (event) => {

@@ -210,8 +210,5 @@ def test_palette_reaches_everything_by_keyboard(
     page = browse(studio)
     page.keyboard.press("Control+k")
     page.keyboard.type(name)
-    page.wait_for_function(
-        "n => document.querySelector('#palette-list')?.textContent.includes(n)", arg=name
-    )
-    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # at once: the list may still be that of a shorter word
     page.wait_for_url(re.compile(f"/agents/{ids['agent']}"))
