@@ -7,6 +7,7 @@ nothing but their models.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,7 +39,7 @@ class Held:
 
 
 @dataclass(kw_only=True)
-class Conversation:
+class Conversation(ABC):
     """summary_method  last_msg, reflection_with_llm or none
     llm             what reflects; a chat of agents also knows their own models
     termination     ends it, chats inside it included
@@ -62,8 +63,8 @@ class Conversation:
         context.ended_by = held.ended_by
         return held
 
-    async def _held(self, opening: str, clear: bool, method: SummaryMethod) -> Held:
-        raise NotImplementedError
+    @abstractmethod
+    async def _held(self, opening: str, clear: bool, method: SummaryMethod) -> Held: ...
 
     def recall(self, messages: Sequence[Message]) -> bool:
         """Tells the agents what was said outside before; False where that is not possible."""
@@ -217,9 +218,7 @@ class Later(Conversation):
     def inner(self) -> Conversation:
         return self.make()
 
-    async def hold(
-        self, opening: str, *, clear: bool = True, method: SummaryMethod | None = None
-    ) -> Held:
+    async def _held(self, opening: str, clear: bool, method: SummaryMethod) -> Held:
         return await self.inner.hold(opening, clear=clear, method=method)
 
 

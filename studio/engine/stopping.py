@@ -10,6 +10,7 @@ played again ends where it ended, however long each branch took.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,12 +21,12 @@ from .messages import text_of
 NANO = 1_000_000_000
 
 
-class StopCondition:
+class StopCondition(ABC):
     """Base of all. `seen` is what a watch has summed up."""
 
+    @abstractmethod
     def holds(self, seen: Seen) -> str:
         """Why the conversation ends, or nothing."""
-        raise NotImplementedError
 
     def latches(self, message: Said) -> bool:
         """Whether this message makes the condition true for good."""

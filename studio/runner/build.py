@@ -97,14 +97,21 @@ class Builder:
 
     def inner(self, one: str | None) -> Conversation:
         """A workflow inside another one."""
-        if one is None or one not in self.workflow_definitions:
-            raise DefinitionError("A workflow inside this one is missing")
-        return self.conversation(self.workflow_definitions[one])
+        return self.conversation(self._defined(one))
 
     def later(self, one: str | None) -> Conversation:
         """The same, made when it is first held."""
-        found = self.workflow_definitions.get(one or "")
-        return Later(name=found.name if found else "", make=lambda: self.inner(one))
+        found = self._defined(one)
+        return Later(
+            name=found.name,
+            summary_method=found.summary_method,
+            make=lambda: self.conversation(found),
+        )
+
+    def _defined(self, one: str | None) -> WorkflowDefinition:
+        if one is None or one not in self.workflow_definitions:
+            raise DefinitionError("A workflow inside this one is missing")
+        return self.workflow_definitions[one]
 
     def conversation(self, workflow: WorkflowDefinition) -> Conversation:
         members = Members(self)

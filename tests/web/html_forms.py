@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from ..builders import Json
 from ..conftest import InProcess
 
 Control = tuple[str, str]
@@ -82,3 +83,38 @@ def send(studio: InProcess, path: str, controls: list[Control]) -> Any:
     for name, value in controls:
         body.setdefault(name, []).append(value)
     return studio.http.post(path, data=body, headers={"origin": studio.url})
+
+
+def save(studio: InProcess, noun: str, one: str, controls: list[Control]) -> Json:
+    answer = send(studio, f"/{noun}/{one}", controls)
+    assert answer.status_code == 303, Form(answer.text).errors
+    made: Json = studio.get(f"{noun}/{one}")
+    return made
+
+
+def check_untouched(studio: InProcess, noun: str, body: Json) -> None:
+    """A form that is sent as it came makes no draft and no revision."""
+    before = studio.create(noun, **body)
+    path = f"/{noun}/{before['id']}"
+    form = opened(studio, path)
+    assert send(studio, f"{path}/autosave", form.sent).status_code == 204
+    assert studio.get(f"{noun}/{before['id']}")["has_draft"] is False
+    assert save(studio, noun, before["id"], form.sent) == before
+
+
+def check_draft_and_failed_save(
+    studio: InProcess, noun: str, body: Json, field: str, bad_name: str
+) -> None:
+    """What was typed into `field` is kept as a draft, shown again beside the fault, and saved."""
+    before = studio.create(noun, **body)
+    path = f"/{noun}/{before['id']}"
+    send(studio, f"{path}/autosave", opened(studio, path).but(**{field: "typed"}))
+    assert studio.get(f"{noun}/{before['id']}")["has_draft"] is True
+    refused = send(studio, path, opened(studio, path).but(name=bad_name))
+    assert refused.status_code == 422
+    again = Form(refused.text)
+    assert set(again.errors) == {"name"}
+    saved = save(studio, noun, before["id"], again.but(name=before["name"]))
+    same = set(before) - {field, "revision", "updated_at"}
+    assert {k: saved[k] for k in same} == {k: before[k] for k in same}
+    assert saved[field] == "typed"

@@ -16,7 +16,14 @@ from studio.web.pages.agent_questions import asked
 
 from ..builders import Json, unique
 from ..conftest import InProcess
-from .html_forms import Control, Form, opened, send
+from .html_forms import (
+    Form,
+    check_draft_and_failed_save,
+    check_untouched,
+    opened,
+    save,
+    send,
+)
 
 FIELDS: Json = {
     "verdict": {"type": "string", "title": "Verdict", "enum": ["print it", "drop it"]},
@@ -33,13 +40,6 @@ VARIABLES = {
     "no": False, "later": None, "empty": "", "lines": "a\nb", "spaces": "  ", "7": "a row's name",
     "Größe": "true", "most": 2**63 - 1,
 }  # fmt: skip
-
-
-def save(studio: InProcess, one: str, controls: list[Control]) -> Json:
-    answer = send(studio, f"/agents/{one}", controls)
-    assert answer.status_code == 303, Form(answer.text).errors
-    made: Json = studio.get(f"agents/{one}")
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -122,31 +122,14 @@ NAMES = sorted(bodies(dict.fromkeys(("model", "second", "third", "other", "pair"
 def test_an_untouched_form_changes_nothing(
     studio: InProcess, ids: dict[str, str], name: str
 ) -> None:
-    before = studio.create("agents", **bodies(ids)[name])
-    form = opened(studio, f"/agents/{before['id']}")
-    drafted = send(studio, f"/agents/{before['id']}/autosave", form.sent)
-    assert drafted.status_code == 204
-    assert studio.get(f"agents/{before['id']}")["has_draft"] is False
-    assert save(studio, before["id"], form.sent) == before
+    check_untouched(studio, "agents", bodies(ids)[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_draft_and_a_failed_save_lose_nothing(
     studio: InProcess, ids: dict[str, str], name: str
 ) -> None:
-    before = studio.create("agents", **bodies(ids)[name])
-    path = f"/agents/{before['id']}"
-    form = opened(studio, path)
-    send(studio, f"{path}/autosave", form.but(ask="typed"))
-    assert studio.get(f"agents/{before['id']}")["has_draft"] is True
-    refused = send(studio, path, opened(studio, path).but(name="No spaces please"))
-    assert refused.status_code == 422
-    again = Form(refused.text)
-    assert set(again.errors) == {"name"}
-    saved = save(studio, before["id"], again.but(name=before["name"]))
-    same = set(before) - {"ask", "revision", "updated_at"}
-    assert {k: saved[k] for k in same} == {k: before[k] for k in same}
-    assert saved["ask"] == "typed"
+    check_draft_and_failed_save(studio, "agents", bodies(ids)[name], "ask", "No spaces please")
 
 
 def test_a_copy_has_everything(studio: InProcess, ids: dict[str, str]) -> None:
@@ -167,12 +150,12 @@ def test_a_team_that_becomes_another_kind_keeps_what_was_typed(
              for k, v in bodies(ids)[name].items()}  # fmt: skip
     before = studio.create("agents", **given | {"workflow": ids["pair"]})
     form = opened(studio, f"/agents/{before['id']}")
-    after = save(studio, before["id"], form.but(kind=kind))
+    after = save(studio, "agents", before["id"], form.but(kind=kind))
     for field in set(given) - {"kind"}:
         assert after[field] == before[field], field
     assert "workflow" not in after
     back = opened(studio, f"/agents/{before['id']}").but(kind="workflow", workflow=ids["pair"])
-    again = save(studio, before["id"], back)
+    again = save(studio, "agents", before["id"], back)
     assert {k: again[k] for k in given} == {k: before[k] for k in given}
 
 
@@ -185,7 +168,7 @@ def test_emptied_controls_empty_the_definition(studio: InProcess, ids: dict[str,
     left = [(k, "" if k.startswith(groups) else v) for k, v in form.sent]
     left = [(k, "" if k == "is_termination_msg.kind" else v) for k, v in left]
     left = [(k, "" if k == "is_termination_msg.text" else v) for k, v in left]
-    after = save(studio, one, left)
+    after = save(studio, "agents", one, left)
     assert (after["nested"], after["handoffs"], after["context_variables"]) == ([], [], {})
     assert (after["human_timeout"], after["is_termination_msg"]) == (None, None)
     assert after["question"] == {"form": "fields", "prompt": "", "choices": [], "schema": None}
