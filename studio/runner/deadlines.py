@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from ..errors import StudioError
@@ -42,18 +43,23 @@ class Deadlines:
     async def _mind(self) -> None:
         while True:
             self._news.clear()
-            due = await self.database.read(effects.next_due)
-            if due is None:
-                pause = LONGEST
-            else:
-                moment = datetime.fromisoformat(due)
-                pause = (moment - datetime.now(UTC)).total_seconds()
-                if pause <= 0:
-                    pause = 0.0 if await self._end_overdue() else AGAIN
             try:
+                pause = await self._until_next()
+            except StudioError as error:  # the database is away for a moment: the clock stays
+                log.warning("deadlines are looked at again in a moment: %s", error)
+                pause = AGAIN
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), min(LONGEST, max(0.0, pause)))
-            except TimeoutError:
-                continue
+
+    async def _until_next(self) -> float:
+        """Seconds until the next question is due; those that are due now are ended."""
+        due = await self.database.read(effects.next_due)
+        if due is None:
+            return LONGEST
+        pause = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
+        if pause > 0:
+            return pause
+        return 0.0 if await self._end_overdue() else AGAIN
 
     async def _end_overdue(self) -> bool:
         at = at_time(datetime.now(UTC))
