@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"errors"},  # its SettingsError is what `serve` prints
     "assets": set(),
     "engine": {"engine"},
-    "definitions": {"definitions", "errors", "engine.schema"},
+    "definitions": {"definitions", "errors", "engine.schema", "engine.tool_text"},
     "store": {"store", "errors", "definitions", "engine.events", "engine.schema", "assets"},
     "streaming": {"streaming", "errors", "store", "engine.events"},
     "runner": {"runner", "engine"} | BELOW,
@@ -28,7 +28,14 @@ COMPOSITION = {"app", "cli", "__main__"}  # import anything, and nobody imports 
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "openai": ("engine/llm/openai_client.py",),
     "docker": ("engine/execution/docker.py",),
-    "os.environ": ("config.py", "engine/llm/config_list.py"),
+    # the last two are programs that run inside a box, where the environment is their own
+    "mcp": ("runner/mcp_transport.py", "runner/mcp_connection.py"),  # an extra: at first use
+    "os.environ": (
+        "config.py",
+        "engine/llm/config_list.py",
+        "engine/execution/call_program.py",
+        "engine/execution/canary.py",
+    ),
     "os.getenv": ("config.py", "engine/llm/config_list.py"),
     "fastapi": ("web/", "app.py"),
     "starlette": ("web/", "app.py"),

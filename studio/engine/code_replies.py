@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .approvals import HostNames, approve, refused_network
 from .context import current_context
 from .effects import Effect
 from .errors import DefinitionError
 from .events import CodeExecuted
-from .execution.executor import CodeExecutor, RefusingExecutor
-from .execution.extract import blocks_to_run
+from .execution.executor import CodeExecutor, CodeResult, RefusingExecutor
+from .execution.extract import CodeBlock, blocks_to_run, code_blocks
 from .messages import Message
 
 if TYPE_CHECKING:
     from .agents import ConversableAgent
 
 Reply = tuple[bool, str | Message | None]
+REFUSED = 126
 OF_THE_EXECUTOR = ("use_docker", "work_dir", "timeout")
 
 
 @dataclass
 class CodeExecution:
-    """How an agent runs code blocks it receives; `last_n_messages` says where it looks."""
+    """How an agent runs code blocks it receives; `last_n_messages` says where it looks.
+
+    hosts     hosts that the code may reach once a person has agreed; "open" for all public ones
+    approval  whether a person sees the code each time before it runs
+    """
 
     executor: CodeExecutor = field(default_factory=RefusingExecutor)
     last_n_messages: int | Literal["auto"] = "auto"
+    hosts: HostNames = ()
+    approval: Literal["never", "always"] = "never"
 
 
 def code_execution_of(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecution | None:
@@ -92,23 +100,52 @@ async def code_execution(
     if not blocks:
         return False, None
     turn = context.begin_turn(agent.name)
-    request = {"blocks": [[b.language, b.code] for b in blocks]}
+    blocks, refusal = await _judged(agent, setting, blocks)
+    if refusal:
+        return True, _told(CodeResult(REFUSED, refusal))
+    request: dict[str, Any] = {"blocks": [[b.language, b.code] for b in blocks]}
+    if not getattr(setting.executor, "is_repeatable", True):
+        request["repeatable"] = False
     effect = Effect(context.next_key(), "code", turn, agent.name, request)
-    rules = context.compat.code
 
     async def run(_: int) -> dict[str, Any]:
-        result = await setting.executor.run(blocks, rules)
-        return {
-            "exit_code": result.exit_code,
-            "output": result.output,
-            "seconds": result.seconds,
-            "artifacts": result.artifacts,
-        }
+        done = asdict(await setting.executor.run(blocks, context.compat.code))
+        return done if done["limit"] else {k: v for k, v in done.items() if k != "limit"}
 
     result = (await context.effects.do(effect, run)).result
     context.used(result)
-    context.emit(CodeExecuted(turn=turn, agent=agent.name, language=blocks[0].language, **result))
-    status: Literal["succeeded", "failed"] = "failed" if result["exit_code"] else "succeeded"
-    return True, (
-        f"exitcode: {result['exit_code']} (execution {status})\nCode output: {result['output']}"
-    )
+    files = result["artifacts"]
+    told = result | {"artifacts": [one["name"] for one in files]}
+    context.emit(CodeExecuted(turn=turn, agent=agent.name, language=blocks[0].language, **told))
+    context.saved(turn, files)
+    return True, _told(CodeResult(result["exit_code"], result["output"]))
+
+
+def _told(result: CodeResult) -> str:
+    """The words of AutoGen 0.2."""
+    status = "failed" if result.exit_code else "succeeded"
+    return f"exitcode: {result.exit_code} (execution {status})\nCode output: {result.output}"
+
+
+async def _judged(
+    agent: ConversableAgent, setting: CodeExecution, blocks: list[CodeBlock]
+) -> tuple[list[CodeBlock], str]:
+    """The blocks as a person lets them run, or why they shall not."""
+    if refusal := await refused_network(agent, f"code of {agent.name}", setting.hosts):
+        return blocks, refusal
+    if setting.approval == "never":
+        return blocks, ""
+    asked: dict[str, Any] = {"kind": "code", "blocks": [[b.language, b.code] for b in blocks]}
+    verdict = await approve(agent, asked, f"{agent.name} is about to run code", remember=False)
+    if not verdict.approved:
+        return blocks, f"The code was {verdict.refusal}"
+    return _edited(blocks, verdict.edited), ""
+
+
+def _edited(blocks: list[CodeBlock], text: str | None) -> list[CodeBlock]:
+    """What a person made of the code: one block as it is, several with their fences."""
+    if text is None:
+        return blocks
+    if found := code_blocks(text):
+        return found
+    return [CodeBlock(blocks[0].language, text)]

@@ -31,6 +31,7 @@ class Compat:
     skipped_manual_crashes  skipping a manual choice that a function or "Manual" asked for raises
     none_means_all          an agent that is to look for code in no message looks in all
     sends_empty_system      an agent without a system message sends an empty one
+    unknown_call_raises     a call that no member of a group can run ends the chat with an error
     own_turns_as_others     a resumed agent gets its own earlier turns with role user
     """
 
@@ -43,6 +44,7 @@ class Compat:
     skipped_manual_crashes: bool = False
     none_means_all: bool = False
     sends_empty_system: bool = False
+    unknown_call_raises: bool = False
     own_turns_as_others: bool = False
 
 
@@ -57,6 +59,7 @@ AUTOGEN_0_2 = Compat(
     skipped_manual_crashes=True,
     none_means_all=True,
     sends_empty_system=True,
+    unknown_call_raises=True,
     own_turns_as_others=True,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from .compat import SAFE, Compat
 from .effects import Effects, PlainEffects
 from .errors import DefinitionError
-from .events import ContextChanged, Delta, Event, InputRequested, TurnStarted
+from .events import ArtifactSaved, ContextChanged, Delta, Event, InputRequested, TurnStarted
 from .llm.cache import Cache
 from .stopping import StopCondition, Watch
 from .strand import Activity, RunningVariables, Strand
@@ -132,6 +132,11 @@ class RunContext:
         if changes:
             known.update(changes)
             self.emit(ContextChanged(changes, by))
+
+    def saved(self, turn: int, files: Iterable[Mapping[str, Any]]) -> None:
+        """Tells of the files that an effect has made or changed."""
+        for one in files:
+            self.emit(ArtifactSaved(turn=turn, **one))
 
     def used(self, result: Mapping[str, Any]) -> None:
         """Counts what an effect has cost for the stop conditions."""

@@ -64,6 +64,12 @@ class DivergenceError(EngineError):
     who = "storage"
 
 
+class SandboxError(EngineError):
+    """The box in which code should run cannot run it; nothing was run outside of it."""
+
+    who = "sandbox"
+
+
 class Suspend(BaseException):
     """Unwinds a chat that cannot go on now and will be replayed later.
 

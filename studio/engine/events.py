@@ -10,6 +10,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from .session_events import (
+    ArtifactSaved as ArtifactSaved,
+)
+from .session_events import (
+    InputReceived as InputReceived,
+)
+from .session_events import (
+    LimitReached as LimitReached,
+)
+from .session_events import (
+    NetworkUsed as NetworkUsed,
+)
+from .session_events import (
+    SavedFile as SavedFile,
+)
+from .session_events import (
+    SessionFinished as SessionFinished,
+)
+from .session_events import (
+    SessionStarted as SessionStarted,
+)
+from .session_events import (
+    StatusChanged as StatusChanged,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
@@ -80,16 +105,21 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned:
+    """`printed` is what the function wrote beside its result."""
+
     turn: int
     call_id: str
     content: str
     ok: bool
     seconds: float
+    printed: str | None = None
     kind: Literal["tool_returned"] = field(default="tool_returned", init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeExecuted:
+    """`artifacts` names the files that were made or changed, `limit` says what stopped it."""
+
     turn: int
     agent: str
     language: str
@@ -97,6 +127,7 @@ class CodeExecuted:
     output: str
     seconds: float
     artifacts: list[str]
+    limit: str | None = None
     kind: Literal["code_executed"] = field(default="code_executed", init=False)
 
 
@@ -152,6 +183,7 @@ class InputRequested:
     """A person is asked. `actions` names what may be done beside answering: skip, end.
 
     schema   of the values, where the form is fields
+    payload  what is to be approved: a call, code, hosts; `payload_hash` stands for exactly that
     timeout  {"seconds", "then": auto_reply, end or fail}, counted from this event's time
     """
 
@@ -162,6 +194,7 @@ class InputRequested:
     actions: list[str]
     choices: list[str] | None = None
     schema: dict[str, Any] | None = None
+    payload: dict[str, Any] | None = None
     payload_hash: str | None = None
     timeout: dict[str, Any] | None = None
     kind: Literal["input_requested"] = field(default="input_requested", init=False)
@@ -178,69 +211,6 @@ class Failure:
     agent: str | None = None
     detail: str | None = None
     kind: Literal["error"] = field(default="error", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStarted:
-    """First row of each run: the task and who gave it."""
-
-    workflow: str
-    revision: int
-    message: str
-    by: str
-    kind: Literal["session_started"] = field(default="session_started", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class InputReceived:
-    question: str
-    by: str
-    text: str | None = None
-    approve: bool | None = None
-    values: dict[str, Any] | None = None
-    edited: str | None = None
-    reason: str | None = None
-    kind: Literal["input_received"] = field(default="input_received", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactSaved:
-    id: str
-    name: str
-    turn: int
-    media_type: str
-    bytes: int
-    sha256: str
-    kind: Literal["artifact_saved"] = field(default="artifact_saved", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class LimitReached:
-    limit: str
-    value: float
-    max: float
-    kind: Literal["limit_reached"] = field(default="limit_reached", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class StatusChanged:
-    from_: str
-    to: str
-    reason: str
-    by: str | None = None
-    kind: Literal["status_changed"] = field(default="status_changed", init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFinished:
-    """Last row of each run. `status` is finished, failed or stopped."""
-
-    run: int
-    status: str
-    reason: str
-    summary: str
-    by: str | None = None
-    kind: Literal["session_finished"] = field(default="session_finished", init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +246,7 @@ Event = (
     | SessionStarted
     | InputReceived
     | ArtifactSaved
+    | NetworkUsed
     | LimitReached
     | StatusChanged
     | SessionFinished

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from . import replies
 from .agents import ConversableAgent
+from .answering import answer
 from .context import RunContext, current_context, entered
 from .conversations import without_end
 from .effects import Effect
@@ -268,13 +268,11 @@ class GraphRun:
         for message in visit.heard:
             agent.store(message, peer, own=False)
         agent.reset_consecutive_auto_reply_counter(peer)
-        reply = await replies.reply_of(agent, peer)
-        if reply is None:
+        said = await answer(agent, peer)
+        if said is None:
             if agent.human_input_mode != "NEVER":  # a person said that it ends here
                 visit.stopped, visit.reason = True, current_context().ended_by
             return False
-        await replies.say(agent, reply, peer)
-        said = agent.chat_messages[peer][-1]
         visit.output = text_of(said.get("content"))
         visit.messages = [{"role": "user", "name": agent.name, "content": visit.output}]
         return True

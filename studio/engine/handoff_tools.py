@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from . import tools
 from .agents import ConversableAgent
+from .boxed import BoxedTool
 from .context_variables import ContextVariables
 from .handoff_plans import Transfer
 from .handoffs import ReplyResult
@@ -37,7 +38,10 @@ class GroupTools:
         self._returned: ReplyResult | None = None
 
     def _prepared(self, functions: Mapping[str, Function]) -> dict[str, Function]:
-        return {name: self._injected(function) for name, function in functions.items()}
+        return {
+            name: function if isinstance(function, BoxedTool) else self._injected(function)
+            for name, function in functions.items()
+        }
 
     async def run(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .asking import EXIT, ask_person
+from .boxed import runs_for_itself
 from .context import current_context
 from .messages import Message
 from .sync import call_plain, is_sync
@@ -104,6 +105,8 @@ async def termination_and_human(
     if not messages:
         return False, None
     last = messages[-1]
+    if runs_for_itself(agent, last):  # whether a person is asked is the functions' own rule
+        return False, None
     ends = await holds(agent.is_termination_msg, last)
     at_limit = _counted(agent, sender) >= agent.max_consecutive_auto_reply(sender)
     answer = await _answer(agent, sender, ends=ends, at_limit=at_limit)

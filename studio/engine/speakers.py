@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .boxed import has_the_word
 from .context import current_context
 from .effects import Effect
 from .errors import DefinitionError, SkippedChoiceError
@@ -111,7 +112,9 @@ async def select(group: GroupChat, manager: GroupChatManager, last: ConversableA
     if len(group.agents) < 2:
         raise DefinitionError("A group chat needs at least two agents")
     context = current_context()
-    able = _able(group)
+    if why := has_the_word(group, last):
+        return Selection(last, [last], method, why)
+    able = _able(group, last, compat=context.compat.unknown_call_raises)
     if len(able) == 1:
         return Selection(able[0], able, method, f"only {able[0].name} can run what was called")
     candidates = eligible(
@@ -155,18 +158,23 @@ async def _by_function(group: GroupChat, function: Any, last: ConversableAgent) 
     return Selection(chosen, [chosen], "function", "chosen by a function")
 
 
-def _able(group: GroupChat) -> list[ConversableAgent]:
-    """Who can run what the last message calls; empty when it calls nothing."""
+def _able(group: GroupChat, last: ConversableAgent, *, compat: bool) -> list[ConversableAgent]:
+    """Who can run what the last message calls; empty when it calls nothing.
+
+    Where nobody can, the caller is told so in the answer to its call.
+    """
     if not group.func_call_filter or not group.messages:
         return []
-    last = group.messages[-1]
-    names = [str(c["function"]["name"]) for c in last.get("tool_calls") or []]
-    if last.get("function_call"):
-        names.append(str(last["function_call"]["name"]))
+    said = group.messages[-1]
+    names = [str(c["function"]["name"]) for c in said.get("tool_calls") or []]
+    if said.get("function_call"):
+        names.append(str(said["function_call"]["name"]))
     if not names:
         return []
     able = [a for a in group.agents if a.can_execute_function(names)]
     able = able or [a for a in group.agents if a.function_map]
+    if not able and not compat and last in group.agents:
+        return [last]
     if not able:
         raise DefinitionError(
             f"No agent can execute the function {', '.join(names)}. "

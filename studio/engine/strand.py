@@ -65,6 +65,7 @@ class Strand:
     variables  context variables
     watches    what stop conditions have seen, the outermost conversation first
     mark       the strand's own name in the run
+    approved   hashes of what people have approved for good
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class Strand:
         variables: StrandVariables | None = None,
         watches: tuple[Watch, ...] = (),
         mark: str = "",
+        approved: frozenset[str] = frozenset(),
     ) -> None:
         self.calls: Counter[tuple[str, str]] = Counter() if calls is None else calls
         self.variables = variables or StrandVariables()
         self.watches = watches
         self.mark = mark
+        self.approved = approved
 
     @property
     def stop_reason(self) -> str:
@@ -98,6 +101,7 @@ class Strand:
         for strand in strands:
             self.calls |= strand.calls
             self.variables.take_in(strand.variables)
+            self.approved = self.approved | strand.approved
         for i, watch in enumerate(self.watches):
             watch.joined([strand.watches[i] for strand in strands])
 
