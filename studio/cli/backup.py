@@ -1,12 +1,18 @@
-"""`studio backup` and `studio restore`: the data folder in one file, without its key."""
+"""`studio backup` and `studio restore`: the data folder in one file, without its key.
+
+Files that sessions made or were given are in it; their working folders are not.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
+import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +23,8 @@ from ..store.copies import broken, copy_file
 from .home import locked
 
 DATABASE, ABOUT = "studio.db", "backup.json"
+FILES = "artifacts"
+OF_A_SESSION = re.compile(rf"{FILES}/([A-Za-z0-9_-]{{1,64}})/([A-Za-z0-9_-]{{1,64}})")
 FORMAT = 1
 
 
@@ -43,6 +51,9 @@ def backup(file: Path, home: Path | None) -> Path:
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as out:
             out.writestr(ABOUT, json.dumps(about))
             out.write(copy, DATABASE)
+            for path in sorted((settings.home / FILES).glob("*/*")):
+                with suppress(FileNotFoundError):  # its session is deleted just now
+                    out.write(path, f"{FILES}/{path.parent.name}/{path.name}")
         whole.chmod(0o600)
         shutil.move(whole, file)
     return file
@@ -72,9 +83,34 @@ def restore(file: Path, home: Path | None) -> Path:
         if why := broken(part):
             part.unlink()
             raise _not_one(why)
+        _restore_files(file, settings.home, part)
         part.chmod(0o600)
         os.replace(part, target)
     return settings.home
+
+
+def _restore_files(file: Path, home: Path, part: Path) -> None:
+    """Only what is named as our own files are: no entry of an archive leads anywhere else. When
+    that fails nothing is left, of the database `part` neither."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for entry in archive.infolist():
+                if found := OF_A_SESSION.fullmatch(entry.filename):
+                    _restore_file(archive, entry, home / FILES / found[1], found[2])
+    except (zipfile.BadZipFile, ValueError, OSError, zlib.error) as error:
+        part.unlink()
+        shutil.rmtree(home / FILES, ignore_errors=True)
+        raise _not_one(str(error)) from None
+
+
+def _restore_file(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, name: str
+) -> None:
+    for one in (folder.parent, folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+    place = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with archive.open(entry) as source, os.fdopen(place, "wb") as out:
+        shutil.copyfileobj(source, out)
 
 
 def _not_one(why: str) -> InvalidError:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ..definitions.models import ModelDefinition, ModelInput
 from ..definitions.nouns import parse
 from ..definitions.references import AnyDefinition, Noun
-from ..definitions.skills import SkillDefinition
+from ..definitions.skills import McpSkillDefinition, PythonSkillDefinition
 from ..errors import StaleError
 from . import definitions, model_keys
 from .database import Database
@@ -127,6 +127,6 @@ class Catalog:
             del shown["secret"]
         elif stored.noun == "skills":
             parsed = stored.parsed()
-            assert isinstance(parsed, SkillDefinition)
+            assert isinstance(parsed, PythonSkillDefinition | McpSkillDefinition)
             shown["functions"] = [f.as_json() for f in parsed.schemas()]
         return shown

@@ -204,6 +204,29 @@ def said(connection: Connection, session_id: str) -> dict[tuple[int, str], int]:
 
 
 def tasks(connection: Connection, session_id: str) -> list[str]:
-    """The opening message of every run, in order."""
+    """The opening message of every run as agents hear it, in order."""
+    return [_as_heard(one) for one in runs(connection, session_id)]
+
+
+def runs(connection: Connection, session_id: str) -> list[dict[str, Any]]:
+    """How every run began: its task and the files that came with it, in order."""
     found = connection.execute(_RUNS, {"id": session_id}).scalars()
-    return [str(orjson.loads(body)["message"]) for body in found]
+    return [orjson.loads(body) for body in found]
+
+
+def _as_heard(started: dict[str, Any]) -> str:
+    """A task, and which files came with it: the same words in every replay."""
+    files = [
+        f"{one['name']} ({one['media_type']}, {_size(one['bytes'])})"
+        for one in started.get("attachments", ())
+    ]
+    task = str(started["message"])
+    return f"{task}\n\nFiles in the working folder: {', '.join(files)}" if files else task
+
+
+def _size(number: float) -> str:
+    for unit in ("B", "kB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:.1f} MB"

@@ -89,7 +89,8 @@ _COLUMNS = [c for c in session.c if c.name not in ("created_by",)]
 
 
 def create(connection: Connection, owner: str, values: dict[str, Any]) -> str:
-    at, one = now(), new_id()
+    """Returns its id, a new one unless `values` has it."""
+    at, one = now(), str(values.get("id") or new_id())
     row = {"id": one, "owner_id": owner, "created_at": at, "updated_at": at, **values}
     body = row.pop("snapshot")
     connection.execute(insert(session).values(row))
@@ -106,6 +107,11 @@ def get(connection: Connection, owner: str | None, one: str) -> Session:
     if row is None:
         raise NotFoundError("There is no such session")
     return _session(row)
+
+
+def ids(connection: Connection) -> list[str]:
+    """Every session there is, whoever owns it."""
+    return [str(one) for one in connection.execute(select(session.c.id)).scalars()]
 
 
 def snapshot(connection: Connection, one: str) -> dict[str, Any]:

@@ -232,6 +232,19 @@ class ReplyRow(SQLModel, table=True):
     at: str
 
 
+class UploadRow(SQLModel, table=True):
+    """A file that a person gave and no session has taken yet; its bytes lie in the data folder."""
+
+    __tablename__ = "upload"
+    __table_args__ = (Index("ix_upload_age", "created_at"),)
+    id: str = Field(primary_key=True)
+    owner_id: str
+    name: str
+    media_type: str
+    bytes: int
+    created_at: str
+
+
 class SettingRow(SQLModel, table=True):
     """Small facts about the installation, as JSON."""
 
@@ -253,3 +266,4 @@ api_token = SQLModel.metadata.tables["api_token"]
 login = SQLModel.metadata.tables["login"]
 reply = SQLModel.metadata.tables["reply"]
 setting = SQLModel.metadata.tables["setting"]
+upload = SQLModel.metadata.tables["upload"]

@@ -107,6 +107,43 @@ def test_with_the_key_file_the_secrets_are_there(
     assert other.wait(over[0])["status"] == "finished"
 
 
+def test_files_of_sessions_are_in_it(launch: Launch, tmp_path: Path) -> None:
+    studio = launch()
+    sent = studio.http.post("/api/files", files={"file": ("data.csv", b"a,b\n")}).json()["id"]
+    one = studio.start(studio.pair(studio.scripted("Hi", "Hi")), attachments=[sent])
+    studio.wait(one)
+    assert _studio("backup", str(tmp_path / "b.zip"), "--home", str(studio.home)).returncode == 0
+    home = tmp_path / "elsewhere"
+    assert _studio("restore", str(tmp_path / "b.zip"), "--home", str(home)).returncode == 0
+    other = launch(home=home)
+    got = other.call("GET", f"sessions/{one}/artifacts/{sent}")
+    assert (got.status_code, got.content) == (200, b"a,b\n")
+
+
+def test_no_entry_of_a_backup_leads_anywhere_else(launch: Launch, tmp_path: Path) -> None:
+    """SECURITY R18: ways up, a root, a link, a device."""
+    studio = launch()
+    file = tmp_path / "b.zip"
+    assert _studio("backup", str(file), "--home", str(studio.home)).returncode == 0
+    link, device = zipfile.ZipInfo("artifacts/a/link"), zipfile.ZipInfo("artifacts/a/device")
+    link.external_attr, device.external_attr = 0o120777 << 16, 0o060666 << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        for name in ("../up", f"{tmp_path}/root", "artifacts/../up", "artifacts/a/../../up",
+                     "artifacts/..", "secret.key", "artifacts/a/.."):  # fmt: skip
+            archive.writestr(name, "foreign")
+        for entry in (link, device):
+            archive.writestr(entry, "/etc/passwd")
+    home = tmp_path / "deep" / "home"
+    home.mkdir(parents=True)
+    assert _studio("restore", str(file), "--home", str(home)).returncode == 0
+    found = {str(p.relative_to(home)) for p in home.rglob("*") if not p.is_dir()}
+    assert found == {"studio.db", "studio.lock", "artifacts/a/link", "artifacts/a/device"}
+    for name in ("link", "device"):
+        assert stat.S_ISREG((home / "artifacts" / "a" / name).lstat().st_mode)
+    assert {p.name for p in (tmp_path / "deep").iterdir()} == {"home"}
+    assert not (tmp_path / "root").exists()
+
+
 def _cut() -> bytes:
     """A backup whose database breaks off, or was changed on the way."""
     out = io.BytesIO()
