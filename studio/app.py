@@ -25,7 +25,10 @@ from .web import errors, openapi
 from .web.api import (
     agents,
     bundles,
+    files,
+    mcp,
     models,
+    preparations,
     sessions,
     skills,
     system,
@@ -38,21 +41,27 @@ from .web.credentials import Credentials
 from .web.dependencies import Services
 from .web.login_limit import LoginLimit
 from .web.pages import agents as agent_pages
+from .web.pages import artifacts as artifact_pages
 from .web.pages import home, login
+from .web.pages import mcp as mcp_pages
 from .web.pages import models as model_pages
+from .web.pages import preparations as preparation_pages
 from .web.pages import sessions as session_pages
 from .web.pages import settings as settings_pages
 from .web.pages import skills as skill_pages
+from .web.pages import status as status_page
 from .web.pages import workflows as workflow_pages
 from .web.security import BodyLimit, HostGuard, OriginGuard, SecurityHeaders
 
 API_ROUTERS = (
-    models.router, skills.router, agents.router, workflows.router, sessions.router,
-    transcripts.router, secrets_api.router, tokens.router, bundles.router, system.router,
+    models.router, skills.router, mcp.router, agents.router, workflows.router, sessions.router,
+    transcripts.router, files.router, secrets_api.router, tokens.router, bundles.router,
+    preparations.router, system.router,
 )  # fmt: skip
 PAGE_ROUTERS = (
-    home.router, login.router, settings_pages.router, session_pages.router,
+    home.router, login.router, settings_pages.router, session_pages.router, artifact_pages.router,
     workflow_pages.router, agent_pages.router, model_pages.router, skill_pages.router,
+    preparation_pages.router, status_page.router, mcp_pages.router,
 )  # fmt: skip
 
 

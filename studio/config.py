@@ -27,7 +27,11 @@ class Settings(BaseSettings):
     token               a bearer token for automation; needed, 32 characters or more, when the
                         studio listens elsewhere than on loopback
     allowed_hosts       host names, comma separated: names the studio may be called by, and hosts
-                        that models may live on when the studio is not on loopback
+                        that models may live on when the studio is not on loopback; a host on
+                        loopback or in a private network is reached by code and skills only if it
+                        stands here and in their own list
+    open_network        whether code and skills whose network is "open" may reach every public host
+    boxes               what code may run in, comma separated, the preferred one first
     max_*               no session exceeds these
     """
 
@@ -41,6 +45,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     secret_key_file: Path | None = None
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    open_network: bool = False
     public_url: str = ""
     sqlite_synchronous: Literal["full", "normal"] = "full"
     max_messages: Annotated[int, Field(ge=1, le=100_000)] = 10_000
@@ -48,8 +53,9 @@ class Settings(BaseSettings):
     max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
     max_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
     gallery: bool = True
+    boxes: Annotated[tuple[Literal["docker", "sandbox"], ...], NoDecode] = ("docker", "sandbox")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "boxes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

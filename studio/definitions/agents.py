@@ -15,6 +15,8 @@ from .common import (
     Line,
     Parameters,
     Reference,
+    Requirement,
+    SecretName,
     Strict,
     TerminationMessage,
     Text,
@@ -26,7 +28,11 @@ HumanInputMode = Literal["ALWAYS", "TERMINATE", "NEVER"]
 
 
 class CodeExecutionConfig(Strict):
-    """How code blocks are run: always in a sandbox."""
+    """How code blocks are run: always in a box.
+
+    image     of Docker; None is the usual one
+    packages  of the package index, prepared before a session starts and never while it runs
+    """
 
     executor: Literal["auto", "docker", "sandbox"] = "auto"
     image: Line | None = None
@@ -34,6 +40,7 @@ class CodeExecutionConfig(Strict):
     last_n_messages: Literal["auto"] | Annotated[int, Field(ge=1, le=100)] = "auto"
     approval: Literal["never", "always"] = "never"
     network: Literal["none", "open"] | Hosts = "none"
+    packages: list[Requirement] = Field(default=[], max_length=50)
 
 
 class ExampleDefinition(Strict):
@@ -85,11 +92,15 @@ class Handoff(Strict):
 
 
 class _Agent(Definition):
-    """With a `cache_seed` an answer that was paid for is given again to the same request."""
+    """With a `cache_seed` an answer that was paid for is given again to the same request.
+
+    `secrets` are those that its skills may be given, of those that they ask for: consent.
+    """
 
     name: AgentName
     models: list[Reference] = Field(default=[], max_length=20)
     skills: list[Reference] = Field(default=[], max_length=50)
+    secrets: list[SecretName] = Field(default=[], max_length=50)
     max_consecutive_auto_reply: Annotated[int, Field(ge=0, le=10_000)] | None = None
     default_auto_reply: Text = ""
     is_termination_msg: TerminationMessage | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 import orjson
 import yaml
@@ -14,7 +14,12 @@ from .agents import CodeExecutionConfig
 from .models import ModelDefinition
 from .nouns import parse
 from .references import NOUNS, AnyDefinition, Noun, references, replaced
-from .skills import SkillDefinition
+from .skills import (
+    HttpTransport,
+    McpSkillDefinition,
+    PythonSkillDefinition,
+    StdioTransport,
+)
 
 MAX_CHARS = 1_000_000
 MAX_DEPTH = 50
@@ -175,8 +180,8 @@ def as_yaml(document: dict[str, Any]) -> str:
 
 def capabilities(given: AnyDefinition) -> Iterator[str]:
     """What a person should know before this is taken in: code, addresses, open networks."""
-    if isinstance(given, SkillDefinition):
-        yield f"skill {given.name}: holds Python code"
+    if isinstance(given, PythonSkillDefinition | McpSkillDefinition):
+        yield from _of_skill(given)
         if given.network != "none":
             yield f"skill {given.name}: may use the network"
         for name in given.secrets:
@@ -190,3 +195,18 @@ def capabilities(given: AnyDefinition) -> Iterator[str]:
             yield f"agent {given.name}: runs code that others write"
             if code.network != "none":
                 yield f"agent {given.name}: its code may use the network"
+
+
+def _of_skill(given: PythonSkillDefinition | McpSkillDefinition) -> Iterator[str]:
+    if isinstance(given, PythonSkillDefinition):
+        yield f"skill {given.name}: holds Python code"
+        return
+    match given.transport:
+        case StdioTransport(command=command):
+            yield f"skill {given.name}: runs the program {' '.join(command)}"
+        case HttpTransport(destination=destination, headers=headers):
+            yield f"skill {given.name}: sends what agents ask to {destination}"
+            for name in dict.fromkeys(headers.values()):
+                yield f"skill {given.name}: sends the secret {name} to {destination}"
+        case _:
+            assert_never(given.transport)

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from ..errors import Problem
 from .agents import AgentDefinition, AssistantDefinition, TeamDefinition
+from .check_equipment import check_equipment
 from .check_graphs import check_shape
 from .check_groups import check_handoffs, check_members, check_order, hands_over
 from .surroundings import Loc, Surroundings, check_model
@@ -150,6 +151,7 @@ class _Check:
         yield from self._missing(loc, agent, speaks=speaks)
         yield from _idle(loc, agent, hands_over=hands_over)
         yield from _question(loc, agent)
+        yield from check_equipment(loc, one, agent, self.around)
         for i, nested in enumerate(agent.nested):
             place: Loc = [*loc, "nested", i]
             if nested.workflow not in self.inside or self._fires_inside(nested.trigger):
@@ -185,20 +187,6 @@ def _idle(loc: Loc, agent: AgentDefinition, *, hands_over: bool) -> Iterator[Pro
     if agent.handoffs and not hands_over:
         words = f"The handoffs of {agent.name} have an effect in group chats only"
         yield Problem([*loc, "handoffs"], words, "handoffs_idle", blocking=False)
-    if agent.skills:
-        yield Problem(
-            [*loc, "skills"],
-            f"{agent.name} cannot use its skills yet: there is no sandbox on this machine",
-            "skills_idle",
-            blocking=False,
-        )
-    if agent.code_execution_config:
-        yield Problem(
-            [*loc, "code_execution_config"],
-            f"{agent.name} cannot run code yet: there is no sandbox on this machine",
-            "no_sandbox",
-            blocking=False,
-        )
 
 
 def _question(loc: Loc, agent: AgentDefinition) -> Iterator[Problem]:

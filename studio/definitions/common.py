@@ -11,9 +11,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
+
+from .hosts import host_entry
 
 _NAME = re.compile(r"[\w .-]{1,64}")
 
@@ -41,6 +46,36 @@ Text = Annotated[str, StringConstraints(max_length=100_000)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 
+_VERSION = r"(===|==|~=|!=|<=|>=|<|>)[A-Za-z0-9.*+!_-]+"
+_PACKAGE = re.compile(
+    rf"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?"
+)
+_ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz", ".xz", ".txz", ".tlz", ".lz",
+             ".lzma")  # fmt: skip
+
+
+def _requirement(text: str) -> str:
+    """Never an option of pip, an address or a file."""
+    if not _PACKAGE.fullmatch(text) or text.lower().endswith(_ARCHIVES):
+        raise ValueError("give packages of the index by name, like pandas or pandas>=2,<3")
+    return text
+
+
+Requirement = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    AfterValidator(_requirement),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PACKAGE.pattern}$", "maxLength": 100}),
+]
+HostEntry = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    AfterValidator(host_entry),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9*_.:\[\]-]+$", "maxLength": 300}),
+]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=64)]
+
+
 class Strict(BaseModel):
     """Unknown fields are errors; infinities and NaN are not numbers; no text holds a NUL."""
 
@@ -64,9 +99,25 @@ def has_nul(value: Any) -> bool:
 
 
 class Hosts(Strict):
-    """The hosts that code may reach, by name."""
+    """The hosts that code may reach: names, *.names or addresses, each with a port or for 80 and
+    443."""
 
-    hosts: list[Line] = Field(max_length=50)
+    hosts: list[HostEntry] = Field(max_length=50)
+
+    @model_validator(mode="after")
+    def _no_host_twice(self) -> Hosts:
+        for at, entry in enumerate(self.hosts):
+            if entry in self.hosts[:at]:
+                raise error_at(("hosts", at), entry, f"{entry} stands here twice")
+        return self
+
+
+def error_at(loc: tuple[str | int, ...], given: Any, message: str) -> ValidationError:
+    """To be raised in a validator, where the error stands deeper than the validator does."""
+    return ValidationError.from_exception_data(
+        "", [{"type": PydanticCustomError("value_error", "{message}", {"message": message}),
+              "loc": loc, "input": given}],
+    )  # fmt: skip
 
 
 class Definition(Strict):

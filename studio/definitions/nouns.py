@@ -13,7 +13,7 @@ from .agents import AGENT
 from .models import ModelDefinition
 from .problems import problems_of
 from .references import AnyDefinition, Noun
-from .skills import SkillDefinition
+from .skills import SKILL
 from .workflows import WORKFLOW
 
 
@@ -24,7 +24,7 @@ def parse(noun: Noun, body: Any) -> AnyDefinition:
             case "models":
                 return ModelDefinition.model_validate(body)
             case "skills":
-                return SkillDefinition.model_validate(body)
+                return SKILL.validate_python(body)
             case "agents":
                 return AGENT.validate_python(body)
             case "workflows":
@@ -32,7 +32,7 @@ def parse(noun: Noun, body: Any) -> AnyDefinition:
             case _:
                 assert_never(noun)
     except ValidationError as error:
-        problems = problems_of(error, is_tagged=noun in ("agents", "workflows"))
+        problems = problems_of(error, is_tagged=noun != "models")
         if noun == "agents" and isinstance(body, dict):
             problems = [_with_fix(p, str(body.get("name", ""))) for p in problems]
         raise InvalidError(problems) from None

@@ -10,6 +10,7 @@ from ..errors import Problem
 
 _TAGS = {
     "assistant", "user_proxy", "workflow", "two_agent", "group_chat", "sequential", "graph",
+    "python", "mcp",
 }  # fmt: skip
 _NOT_PATHS = {"function-after", "function-before", "constrained-str", "constrained-int"}
 
@@ -26,7 +27,9 @@ def problems_of(error: ValidationError, skip: int = 0, *, is_tagged: bool = Fals
         if item["type"] in ("union_tag_invalid", "union_tag_not_found") and not loc:
             loc = ("kind",)
         problems.setdefault(loc, Problem(list(loc), _in_words(item), item["type"]))
-    return list(problems.values())
+    inside = {loc[:n] for loc in problems for n in range(len(loc))}
+    # a word or an object: who gives an object with faults is told those, not of the words as well
+    return [p for loc, p in problems.items() if p.code != "literal_error" or loc not in inside]
 
 
 _WORDS = {
@@ -71,6 +74,8 @@ def _path(loc: tuple[str | int, ...]) -> list[str | int]:
     path: list[str | int] = []
     for i, part in enumerate(loc):
         if i == 0 and part in _TAGS and len(loc) > 1:
+            continue
+        if path[-1:] == ["transport"] and part in ("stdio", "http"):
             continue
         if isinstance(part, str) and (part.split("[")[0] in _NOT_PATHS or _is_branch(part)):
             continue

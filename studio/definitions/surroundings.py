@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ..errors import Problem
 from .agents import AgentDefinition
@@ -14,9 +14,20 @@ from .workflows import WorkflowDefinition
 Loc = list[str | int]
 
 
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why an agent's code or a skill cannot run here; `words` go on behind its name."""
+
+    words: str
+    code: str
+    field: str = ""
+    blocking: bool = False
+
+
 @dataclass(frozen=True)
 class Surroundings:
-    """Everything that a workflow refers to, by id, and which models lack a key they need."""
+    """Everything that a workflow refers to, by id, which models lack a key they need, and what
+    hinders code and skills, by the ids of agents and skills."""
 
     models: dict[str, ModelDefinition]
     skills: dict[str, SkillDefinition]
@@ -24,6 +35,7 @@ class Surroundings:
     workflows: dict[str, WorkflowDefinition]
     without_key: frozenset[str] = frozenset()
     unready: frozenset[str] = frozenset()
+    hindrances: Mapping[str, list[Hindrance]] = field(default_factory=dict)
 
 
 def check_model(loc: Loc, one: str, around: Surroundings, agent: str = "") -> Iterator[Problem]:

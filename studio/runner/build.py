@@ -3,12 +3,12 @@ data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from ..definitions.agents import AGENT, AgentDefinition, CodeExecutionConfig
+from ..definitions.agents import AGENT, AgentDefinition
 from ..definitions.models import ModelDefinition
+from ..definitions.skills import SKILL, SkillDefinition
 from ..definitions.workflows import (
     WORKFLOW,
     GraphDefinition,
@@ -22,7 +22,6 @@ from ..engine.context import RunContext, entered
 from ..engine.conversations import Conversation, Later, Pair, SequenceStep, Steps
 from ..engine.errors import DefinitionError
 from ..engine.events import ContextChanged
-from ..engine.execution.executor import CodeExecutor, RefusingExecutor
 from ..engine.graph import Graph
 from ..engine.graph_plan import GraphNode
 from ..engine.llm.call import LLM, NANO
@@ -33,14 +32,7 @@ from .build_agents import Members
 from .build_groups import group_chat
 from .models import Models
 from .rules import graph_edge, stop_condition
-
-ExecutorOf = Callable[[CodeExecutionConfig], CodeExecutor]
-"""What runs the code of an agent with these settings."""
-
-
-def refuse(_: CodeExecutionConfig) -> CodeExecutor:
-    """Where there is no sandbox, code does not run."""
-    return RefusingExecutor()
+from .workshop import Workshop
 
 
 @dataclass
@@ -62,16 +54,20 @@ class LiveChat:
 
 class Builder:
     """Reads a snapshot. Every workflow in it can be built any number of times: each time it has
-    agents of its own, so that branches which run side by side do not share a memory."""
+    agents of its own, so that branches which run side by side do not share a memory.
+
+    Without a workshop nothing runs: neither code nor skills.
+    """
 
     def __init__(
         self,
         models: Models,
         owner: str,
         snapshot: dict[str, Any],
-        executor_of: ExecutorOf = refuse,
+        workshop: Workshop | None = None,
     ) -> None:
-        self.models, self.owner, self.executor_of = models, owner, executor_of
+        self.models, self.owner, self.workshop = models, owner, workshop
+        self.approved = frozenset(snapshot.get("approved", ()))
         self.workflow: WorkflowDefinition = WORKFLOW.validate_python(snapshot["workflow"])
         self.workflow_definitions: dict[str, WorkflowDefinition] = {
             one: WORKFLOW.validate_python(body) for one, body in snapshot["workflows"].items()
@@ -79,12 +75,16 @@ class Builder:
         self.model_definitions = {
             one: ModelDefinition.model_validate(body) for one, body in snapshot["models"].items()
         }
+        self.skill_definitions: dict[str, SkillDefinition] = {
+            one: SKILL.validate_python(body) for one, body in snapshot.get("skills", {}).items()
+        }
         self.agent_definitions: dict[str, AgentDefinition] = {
             one: AGENT.validate_python(body) for one, body in snapshot["agents"].items()
         }
 
     def chat(self, context: RunContext) -> LiveChat:
         context.compat = compat_of(self.workflow.compat)
+        context.strand.approved = self.approved
         context.strand.variables = StrandVariables(self.variables())
         return LiveChat(self.conversation(self.workflow), context)
 
@@ -126,10 +126,10 @@ class Builder:
             case TwoAgentDefinition():
                 if workflow.initiator is None or workflow.recipient is None:
                     raise DefinitionError(f"{workflow.name} lacks an initiator or a recipient")
-                return Pair(
-                    **shared, initiator=members.of(workflow.initiator),
-                    recipient=members.of(workflow.recipient), max_turns=workflow.max_turns,
-                )  # fmt: skip
+                one, other = members.of(workflow.initiator), members.of(workflow.recipient)
+                # of two, each runs what the other one calls
+                one.function_map, other.function_map = other.function_map, one.function_map
+                return Pair(**shared, initiator=one, recipient=other, max_turns=workflow.max_turns)
             case GroupChatDefinition():
                 return group_chat(workflow, members, shared)
             case SequentialDefinition():

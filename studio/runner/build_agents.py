@@ -35,12 +35,13 @@ class Members:
             if definition is None:
                 raise DefinitionError("An agent of this workflow is missing")
             agent = self._made[one] = self._agent(definition)
+            self._equip(agent, definition)
             if definition.nested:
                 nest(agent, [self._nested(chat) for chat in definition.nested])
         return self._made[one]
 
     def _agent(self, agent: AgentDefinition) -> ConversableAgent:
-        builder, code = self.builder, agent.code_execution_config
+        builder = self.builder
         shared: dict[str, Any] = {
             "system_message": agent.system_message,
             "llm": builder.llm(agent.models, agent.parameters.given(), agent.cache_seed),
@@ -48,9 +49,7 @@ class Members:
             "max_consecutive_auto_reply": agent.max_consecutive_auto_reply,
             "human_input_mode": agent.human_input_mode,
             "code_execution_config": False,
-            "code_execution": (
-                CodeExecution(builder.executor_of(code), code.last_n_messages) if code else None
-            ),
+            "code_execution": self._code(agent),
             "default_auto_reply": agent.default_auto_reply,
             "description": agent.description or None,
             "prompt": prompt_rules(agent),
@@ -68,6 +67,29 @@ class Members:
                 )
             case _:
                 assert_never(agent)
+
+    def _code(self, agent: AgentDefinition) -> CodeExecution | None:
+        config = agent.code_execution_config
+        if not config:
+            return None
+        workshop = self.builder.workshop
+        if workshop is None:
+            return CodeExecution(last_n_messages=config.last_n_messages)
+        return workshop.code(agent, config)
+
+    def _equip(self, agent: ConversableAgent, definition: AgentDefinition) -> None:
+        """Offers the functions of its skills to an agent's model, and lets it run them."""
+        workshop = self.builder.workshop
+        if workshop is None or isinstance(definition, TeamDefinition):
+            return
+        for one in definition.skills:
+            skill = self.builder.skill_definitions.get(one)
+            if skill is None:
+                raise DefinitionError(f"A skill of {definition.name} is missing")
+            for schema, tool in workshop.tools(definition, one, skill):
+                if agent.llm:
+                    agent.update_tool_signature(schema, is_remove=False)
+                agent.function_map[tool.name] = tool
 
     def _nested(self, chat: NestedChat) -> Nested:
         def make() -> Conversation:

@@ -35,6 +35,7 @@ from ..streaming.bus import Bus
 from .live_mask import LiveMask
 from .requests import Requests
 from .totals import Totals
+from .unknown import question_about, unknown_result
 
 log = logging.getLogger("studio.runner")
 NO_CHANGES = Changes()
@@ -168,6 +169,9 @@ class Recorder:
         await self._keep_pace(effect)
         if known is None:
             await self.commit(intent=intent)
+        elif skipped := await self._not_again(effect, key, known.attempt):
+            self._finished.append((key, orjson.dumps(skipped).decode()))
+            return Outcome(skipped, known.attempt)
         else:
             intent = await self._again(intent, known.attempt + 1, effect)
         result, text = self._masked(await perform(intent.attempt))
@@ -191,6 +195,24 @@ class Recorder:
         else:
             await self.commit(intent=intent)
         return intent
+
+    async def _not_again(self, effect: Effect, key: str, attempt: int) -> dict[str, Any] | None:
+        """What stands for code or a call that was cut, when a person does not want it run again."""
+        if effect.request.get("repeatable", True):
+            return None
+        about, asked = question_about(effect, key, attempt, self.session.seed)
+        own = f"{self.run}:{about.key}"
+        known = self.recorded.get(own)
+        if known is not None and known.result is not None:
+            answer = known.result
+        else:
+            if known is None:
+                self._keep(self._row(asked, effect.key.rpartition("#")[0]))
+            intent = self._requests.intent(own, self.run, about, keeps=False)
+            answer = (await self._answered(intent, is_new=known is None)).result
+        if answer.get("approve"):
+            return None
+        return unknown_result(effect, str(answer.get("reason") or ""))
 
     # -- people
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets as random_secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
@@ -13,9 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec
 import orjson
 
 from ..config import Settings
-from ..definitions.checks import check
 from ..definitions.common import Limits
-from ..definitions.references import replaced
 from ..engine.asking import EXIT
 from ..engine.events import (
     Event,
@@ -24,21 +22,29 @@ from ..engine.events import (
     SessionStarted,
     StatusChanged,
 )
-from ..errors import ConflictError, InvalidError, NotFoundError, Problem
-from ..store import closure, definitions, effects, events, sessions
+from ..errors import ConflictError, InvalidError, Problem
+from ..store import consents, effects, events, sessions
 from ..store.database import Connection, Database
 from ..store.effects import Overdue
 from ..store.events import Changes, Row, new_row
+from ..store.files import Files
 from ..store.known_secrets import KnownSecrets
 from ..store.secrets import Vault
 from ..store.sessions import Session
+from ..store.tables import new_id
 from ..streaming.bus import Bus
 from .answers import Answer, checked, masked
-from .build import Builder, ExecutorOf, exact_call, refuse
+from .attachments import Attachments
+from .boxes import Boxes
+from .build import Builder, exact_call
 from .cast import cast
 from .deadlines import Deadlines
 from .local_model import BuiltInModel
+from .mcp import McpServers
 from .models import Models
+from .packages import Preparations
+from .readiness import Known, Readiness
+from .skill_tests import SkillTests
 from .states import Status, check_move
 from .worker import Worker
 
@@ -50,7 +56,8 @@ TIME_OUT = "time-out"  # who answers when nobody does
 
 @dataclass(frozen=True)
 class Start:
-    """What a session begins with. `models` exchanges model ids, `pace` is full or reading."""
+    """What a session begins with. `models` exchanges model ids, `pace` is full or reading;
+    `attachments` are ids of uploads."""
 
     workflow: str
     message: str
@@ -58,6 +65,7 @@ class Start:
     models: dict[str, str] | None = None
     pace: Literal["full", "reading"] = "full"
     name: str = ""
+    attachments: tuple[str, ...] = ()
 
 
 class OvertakenError(ConflictError):
@@ -93,16 +101,24 @@ class Runner:
         token = [settings.token.get_secret_value()] if settings.token else []
         self.secrets = KnownSecrets(database, vault, token)
         self.models = Models(settings, self.secrets, local)
-        self.executor_of: ExecutorOf = refuse
+        self.files = Files(settings.home)
+        self.attachments = Attachments(database, self.files)
+        self.preparations = Preparations(settings.home)
+        self.boxes = Boxes(settings, self.files, self.preparations)
+        self.readiness = Readiness(settings, vault, local, self.boxes)
+        self.mcp = McpServers(self.boxes, settings, self.secrets)
+        self.skill_tests = SkillTests(self.boxes, self.secrets, self.mcp)
         self.deadlines = Deadlines(database, self._time_out)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
+        self._clearing: asyncio.Task[None] | None = None
         self._closing = False
 
     # -- life of the runner
 
     async def recover(self) -> int:
         """Takes up every session that a crash or a restart cut off; says how many."""
+        await self.attachments.clean()
         cut = await self.database.read(lambda c: sessions.unfinished(c, ("running", "queued")))
         for one in cut:
             session = await self.session(None, one)
@@ -111,15 +127,21 @@ class Runner:
             self._dispatch(one)
         if await self.database.read(effects.next_due) is not None:
             self.deadlines.look()
+        self._clearing = asyncio.get_running_loop().create_task(self.boxes.clear())
         return len(cut)
 
     async def close(self) -> None:
         """Stops working without ending any session: they go on at the next start."""
         self._closing = True
+        if self._clearing is not None:
+            self._clearing.cancel()
         await self.deadlines.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.mcp.close()
+        await self.boxes.close()
+        await self.preparations.close()
         await self.models.close()
         await self.local.close()
 
@@ -130,31 +152,11 @@ class Runner:
 
     async def problems(self, owner: str, workflow: str) -> list[Problem]:
         """What stands in the way of running a workflow, blocking or not."""
-        return await self.database.read(lambda c: self._looked_at(c, owner, workflow, {})[1])
-
-    def _looked_at(
-        self, connection: Connection, owner: str, workflow: str, models: dict[str, str]
-    ) -> tuple[dict[str, Any], list[Problem], int]:
-        root = definitions.get(connection, owner, "workflows", workflow)
-        found = closure.closure(connection, owner, root.parsed())
-        for new in models.values():
-            try:
-                found["models"][new] = definitions.get(connection, owner, "models", new)
-            except NotFoundError:
-                raise InvalidError(
-                    [Problem(["models"], "There is no such model", "unknown_reference")]
-                ) from None
-        around = closure.surroundings(
-            connection, self.vault, owner, found, local_ready=self.local.is_ready
+        return await self.readiness.knowing_boxes(
+            lambda known: self.database.read(
+                lambda c: self.readiness.looked_at(c, owner, workflow, {}, known).problems
+            )
         )
-        snapshot = closure.snapshot(root, found)
-        if models:
-            keep = snapshot["models"]
-            snapshot = replaced({k: v for k, v in snapshot.items() if k != "models"}, models) | {
-                "models": keep
-            }
-            around = closure.exchanged(around, models)
-        return snapshot, check(closure.workflow_of(snapshot), around), root.revision
 
     async def exact_call(self, owner: str, one: str, seq: int) -> dict[str, Any]:
         """The request of a model call as it went over the wire, and the answer as it came back."""
@@ -174,22 +176,25 @@ class Runner:
         seed = random_secrets.token_hex(16)
         mask = await self.secrets.mask(owner)
         message, name = mask.text(given.message), mask.text(given.name)
+        files = await self.attachments.found(owner, given.attachments)
+        one = new_id()
 
-        def work(connection: Connection) -> tuple[str, list[Row]]:
-            snapshot, found, revision = self._looked_at(
-                connection, owner, given.workflow, given.models or {}
+        def work(connection: Connection, known: Known) -> None:
+            found = self.readiness.looked_at(
+                connection, owner, given.workflow, given.models or {}, known
             )
-            if blocking := [p for p in found if p.blocking]:
+            if blocking := [p for p in found.problems if p.blocking]:
                 raise InvalidError(blocking)
-            workflow = snapshot["workflow"]
+            snapshot, workflow = found.snapshot, found.snapshot["workflow"]
             limits = self._limits(given.limits, Limits(**workflow["limits"]))
-            one = sessions.create(
+            sessions.create(
                 connection,
                 owner,
                 {
+                    "id": one,
                     "workflow_id": given.workflow,
                     "workflow_name": workflow["name"],
-                    "revision": revision,
+                    "revision": found.revision,
                     "name": name or _title(message),
                     "status": "queued",
                     "snapshot": orjson.dumps(snapshot).decode(),
@@ -200,10 +205,13 @@ class Runner:
                     "created_by": by,
                 },
             )
-            started = SessionStarted(workflow["name"], revision, message, by)
-            return one, events.append(connection, one, 0, [new_row(started, 1)])
+            started = SessionStarted(workflow["name"], found.revision, message, by, attached)
+            events.append(connection, one, 0, [new_row(started, 1)])
 
-        one, _ = await self.database.write(work)
+        async with self.attachments.given(one, files, is_new=True) as attached:
+            await self.readiness.knowing_boxes(
+                lambda known: self.database.write(lambda c: work(c, known))
+            )
         self._dispatch(one)
         return await self.session(owner, one)
 
@@ -231,8 +239,10 @@ class Runner:
             key = effects.question(connection, one, now.run, question)
             if key is None or now.is_over:
                 raise ConflictError("Nobody asks this, or it was answered before")
-            result = answer(sessions.open_question(connection, one, now.run, question))
+            asked = sessions.open_question(connection, one, now.run, question)
+            result = answer(asked)
             effects.finish(connection, one, key, orjson.dumps(result | {"by": by}).decode())
+            consents.keep(connection, now.owner, now.workflow_id, asked, result, by)
             rows = [new_row(InputReceived(question, by, **result), now.run)]
             changes = Changes()
             if now.status == "waiting":
@@ -310,15 +320,20 @@ class Runner:
         return await self._move(owner, session, "stopped", "Stopped by you", by)
 
     @_judged_again
-    async def follow_up(self, owner: str, by: str, one: str, message: str) -> Session:
-        """Gives a session that is over another message; the history is kept."""
+    async def follow_up(
+        self, owner: str, by: str, one: str, message: str, attachments: Sequence[str] = ()
+    ) -> Session:
+        """Gives a session that is over another message, and files; the history is kept."""
         if not message.strip():
             raise InvalidError([Problem(["message"], "Say what the team shall do", "missing")])
         message = (await self.secrets.mask(owner)).text(message)
         session = await self.session(owner, one)
         if not session.is_over:
             raise ConflictError(f"The session is {session.status}; wait until it has ended")
-        session = await self._move(owner, session, "queued", "A follow-up message", by, message)
+        files = await self.attachments.found(owner, attachments)
+        async with self.attachments.given(one, files) as given:
+            told = SessionStarted(session.workflow_name, session.revision, message, by, given)
+            session = await self._move(owner, session, "queued", "A follow-up message", by, told)
         self._dispatch(one)
         return session
 
@@ -349,6 +364,8 @@ class Runner:
             with suppress(ConflictError):  # it ended by itself
                 await self.stop(owner, by, one)
         await self.database.write(lambda c: sessions.remove(c, owner, one))
+        await self.boxes.close_session(one)
+        await self.files.remove_session(one)
 
     # -- inside
 
@@ -385,12 +402,12 @@ class Runner:
         to: Status,
         reason: str,
         by: str | None = None,
-        message: str | None = None,
+        started: SessionStarted | None = None,
     ) -> Session:
         """Changes the state of a session that is still as it was `seen`.
 
         Raises ConflictError when it cannot become `to`, OvertakenError when it is no longer so.
-        `message` opens the next run. No worker goes on behind an end or a move that it did not make
+        `started` opens the next run. No worker goes on behind an end or a move that it did not make
         itself: the epoch is bumped.
         """
         check_move(seen.status, to)
@@ -399,10 +416,9 @@ class Runner:
             now = sessions.get(connection, owner, seen.id)
             if (now.status, now.run) != (seen.status, seen.run):
                 raise OvertakenError(f"The session is {now.status} meanwhile")
-            run = now.run + (message is not None)
+            run = now.run + (started is not None)
             told: list[Event] = [StatusChanged(now.status, to, reason, by)]
-            if message is not None:
-                started = SessionStarted(now.workflow_name, now.revision, message, by or "")
+            if started is not None:
                 told.insert(0, started)
             if to in sessions.TERMINAL:
                 told.append(SessionFinished(run, to, reason, "", by))
@@ -420,7 +436,7 @@ class Runner:
             return
         before = self._tasks.get(one)
         worker = self._workers[one] = Worker(
-            self.database, self.bus, self.models, self.executor_of, one, self.deadlines.look
+            self.database, self.bus, self.models, self.boxes, self.mcp, one, self.deadlines.look
         )
         task = asyncio.get_running_loop().create_task(worker.work(before), name=f"session {one}")
         self._tasks[one] = task

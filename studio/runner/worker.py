@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from ..definitions.common import Limits
@@ -17,10 +18,13 @@ from ..store import effects, events, sessions
 from ..store.database import Connection, Database
 from ..store.events import Changes, FencedError, new_row
 from ..streaming.bus import Bus
-from .build import Builder, ExecutorOf, LiveChat
+from .boxes import Boxes
+from .build import Builder, LiveChat
 from .kept_replies import KeptReplies
+from .mcp import McpServers
 from .models import Models
 from .recorder import Recorder
+from .workshop import Workshop
 
 log = logging.getLogger("studio.runner")
 
@@ -33,13 +37,14 @@ class Worker:
         database: Database,
         bus: Bus,
         models: Models,
-        executor_of: ExecutorOf,
+        boxes: Boxes,
+        mcp: McpServers,
         session_id: str,
         on_deadline: Callable[[], None],
     ) -> None:
         self.on_deadline = on_deadline
         self.database, self.bus, self.models = database, bus, models
-        self.executor_of, self.session_id = executor_of, session_id
+        self.boxes, self.mcp, self.session_id = boxes, mcp, session_id
         self.recorder: Recorder | None = None
         self._pause: tuple[str, str] | None = None
         self._stopped_by: str | None = None
@@ -88,7 +93,8 @@ class Worker:
                 await self._cut(claiming.result())
             raise
         try:
-            summary, context = await self._play(recorder)
+            async with self._equipment():
+                summary, context = await self._play(recorder)
             reason = context.ended_by or "The conversation ended"
             await self._quietly(lambda: self._finish(recorder, "finished", reason, summary))
         except Suspend as suspended:
@@ -102,6 +108,21 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a session must never be left "running"
             await self._fail(recorder, error)
         return False
+
+    @asynccontextmanager
+    async def _equipment(self) -> AsyncIterator[None]:
+        """Boxes and servers live as long as the session is being played."""
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._put_away())
+
+    async def _put_away(self) -> None:
+        for part in (self.mcp, self.boxes):
+            try:
+                await part.close_session(self.session_id)
+            except Exception:  # the session's end is written whatever happens to its boxes
+                log.exception("what session %s ran with was not closed", self.session_id)
 
     async def _claim(self) -> Recorder:
         """Takes a queued session: a new epoch fences off whoever had it before."""
@@ -153,7 +174,8 @@ class Worker:
                 self.database, session.owner, seed, self.models.secrets.mask_now
             ),
         )
-        chat = Builder(self.models, session.owner, snapshot, self.executor_of).chat(context)
+        workshop = Workshop(self.boxes, self.mcp, self.models.secrets, session.owner, session.id)
+        chat = Builder(self.models, session.owner, snapshot, workshop).chat(context)
         summary = ""
         for number, task in enumerate(tasks, 1):
             recorder.run = context.run = number

@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import Any
 
 from .formats import parse_time
+from .session_approvals import Payload
+from .session_files import Made
 
 CHOOSES = "*manual*"  # who asks a person for the next speaker
 RUNS_TOOLS = "_Group_Tool_Executor"  # the hidden member of a group that follows handoffs
@@ -55,11 +57,19 @@ class Turn:
     is_kept: bool = False
     codes: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    approvals: list[Ask] = field(default_factory=list, repr=False)
+    returned: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     retries: list[dict[str, Any]] = field(default_factory=list)
+    files: list[Made] = field(default_factory=list)
 
     @property
     def who(self) -> str:
         return "Tools" if self.agent == RUNS_TOOLS else self.agent
+
+    @property
+    def waits(self) -> bool:
+        return any(ask.state == "open" for ask in self.approvals)
 
     @property
     def template(self) -> str:
@@ -69,7 +79,8 @@ class Turn:
 @dataclass(eq=False)
 class Ask:
     """A question to a person; `answer` is None while it is open. `state` is open, answered,
-    passed (the conversation went on without an answer) or dropped (it ended)."""
+    passed (the conversation went on without an answer) or dropped (it ended). An approval belongs
+    to the `turn` that is being made."""
 
     id: str
     at: str
@@ -79,6 +90,7 @@ class Ask:
     answer: dict[str, Any] | None = None
     state: str = "open"
     waits_for_ever: bool = False
+    turn: Turn | None = field(default=None, repr=False)
     template = "input_requested"
 
     @property
@@ -94,12 +106,22 @@ class Ask:
         return self.agent == CHOOSES
 
     @property
+    def payload(self) -> Payload | None:
+        """What is to be approved, None where nothing is."""
+        given = self.question.get("payload")
+        return Payload(given) if given else None
+
+    @property
     def title(self) -> str:
+        if self.payload is not None:
+            return self.payload.title(self.agent)
         return "Who speaks next?" if self.chooses_speaker else f"You speak as {self.agent}"
 
     @property
     def prompt(self) -> str:
         """What is asked in the words of the definition; the engine's own speak of keys to press."""
+        if self.payload is not None:
+            return ""
         words = str(self.question.get("prompt") or "").strip()
         return "" if self.chooses_speaker or words == ">" or "Press enter" in words else words
 
@@ -113,7 +135,10 @@ class Ask:
 
     @property
     def repeats(self) -> bool:
-        """Whether the answer says no more than the message that follows from it."""
+        """Whether the answer says no more than the message that follows from it, or than the turn
+        that it belongs to."""
+        if self.turn is not None:
+            return self.state != "open"
         text = (self.answer or {}).get("text")
         said = bool(text) and text != "exit" and not self.chooses_speaker
         return self.state == "answered" and said and not self.prompt

@@ -107,8 +107,20 @@ class Transcript:
         thread = self._thread(data)
         ask = Ask(f"ask-{data['question']}", data["at"], self._next(), thread, data)
         self._add(ask, thread)
+        if ask.payload is not None:
+            ask.turn = self._live_turn(thread, ask.agent)
+            if ask.turn is not None:
+                ask.turn.approvals.append(ask)
+                self._changed(ask.turn)
         self.asks[ask.id] = ask
         self._count_asks(thread, 1)
+
+    def _live_turn(self, thread: Thread, agent: str) -> Turn | None:
+        """The turn that an agent is making in a chat."""
+        for block in reversed(thread.blocks.values()):
+            if isinstance(block, Turn) and block.agent == agent:
+                return block if block.state in ("live", "held") else None
+        return None
 
     def _note(self, template: str, data: dict[str, Any]) -> None:
         thread = self.thread_at(data["chat"]) or self.root
@@ -146,6 +158,8 @@ class Transcript:
         if self.asks.pop(ask.id, None) is not None:
             self._count_asks(ask.thread, -1)
         self._changed(ask)
+        if ask.turn is not None:
+            self._changed(ask.turn)
 
     def _reopen(self, ask: Ask) -> None:
         """The session failed with this question open and goes on: it is waited for, for ever."""

@@ -24,6 +24,7 @@ from .session_blocks import (
     plain,
     turn_id,
 )
+from .session_files import Made
 from .session_timeline import lanes, seconds
 from .session_transcript import Transcript
 
@@ -47,6 +48,8 @@ class SessionView(Transcript):
         self.known: dict[str, Known] = {}
         self.started_at = session.created_at
         self.task = ""
+        self.files: dict[str, list[Made]] = {}
+        self.given: list[Made] = []
         self.seq = 0
 
     def member(self, name: str) -> dict[str, Any]:
@@ -63,6 +66,11 @@ class SessionView(Transcript):
     @property
     def seconds(self) -> float:
         return seconds(self.turn_list, self.started_at)
+
+    @property
+    def bytes_in_all(self) -> int:
+        """Of the last version of every file."""
+        return sum(versions[-1].size for versions in self.files.values())
 
     def timeline(self) -> list[dict[str, Any]]:
         return lanes(self.turn_list)
@@ -89,6 +97,9 @@ class SessionView(Transcript):
 
     def _on_session_started(self, data: dict[str, Any]) -> None:
         self.run = data["run"]
+        for one in data.get("attachments", ()):
+            kept = Made(one["id"], one["name"], one["media_type"], one["bytes"], data["at"])
+            self.given.append(kept)
         if self.run == 1:
             self.task, self.started_at = data["message"], data["at"]
             return
@@ -182,6 +193,28 @@ class SessionView(Transcript):
     def _on_code_executed(self, data: dict[str, Any]) -> None:
         turn = self._turn(data)
         turn.codes.append(data)
+        self._changed(turn)
+
+    def _on_artifact_saved(self, data: dict[str, Any]) -> None:
+        thread = self._thread(data)
+        turn = self.all.get(turn_id(data["run"], thread, data["turn"]))
+        versions = self.files.setdefault(data["name"], [])
+        number, maker = len(versions) + 1, turn if isinstance(turn, Turn) else None
+        made = Made(data["id"], data["name"], data["media_type"], data["bytes"], data["at"],
+                    data["sha256"], number, maker)  # fmt: skip
+        versions.append(made)
+        if maker is not None:
+            maker.files.append(made)
+            self._changed(maker)
+
+    def _on_tool_returned(self, data: dict[str, Any]) -> None:
+        turn = self._turn(data)
+        turn.returned.append(data)
+        self._changed(turn)
+
+    def _on_network_used(self, data: dict[str, Any]) -> None:
+        turn = self._turn(data)
+        turn.requests.append(data)
         self._changed(turn)
 
     def _on_input_requested(self, data: dict[str, Any]) -> None:

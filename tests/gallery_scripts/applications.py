@@ -1,8 +1,4 @@
-"""Scripts of the six applications of the AutoGen paper, as far as they run without a sandbox.
-
-Their programs are refused and the functions of their skills are not there yet; the agents read
-that, and the conversations come to their ends.
-"""
+"""Scripts of the six applications of the AutoGen paper. Programs and skills run in boxes."""
 
 from __future__ import annotations
 
@@ -14,14 +10,14 @@ MATHEMATICS = Script(
     {
         "Mathematician": [
             program("print(sum(n for n in range(1000) if n % 3 == 0 or n % 5 == 0))", "I add up."),
-            "No program runs here. By hand the sum is 233168. TERMINATE",
+            "The sum is 233168. TERMINATE",
         ]
     },
     {"": ["Calculator", "Mathematician"] * 2},
     "Calculator recognised the end",
-    result="the sum is 233168.",
-    heard={"Mathematician": ("multiples of 3 or 5", "exitcode: 126")},
-    refused=1,
+    result="The sum is 233168.",
+    heard={"Mathematician": ("multiples of 3 or 5", "exitcode: 0", "Code output: 233168")},
+    ran=(0,),
 )
 DOCUMENTS = Script(
     "Answers from documents",
@@ -29,25 +25,31 @@ DOCUMENTS = Script(
         "Guide_reader": [
             calls("retrieve", question=QUESTION),
             calls("retrieve", "UPDATE CONTEXT", question=QUESTION, skip=2),
-            "The guide does not tell. TERMINATE",
+            "Ida Calloway drew them. TERMINATE",
         ]
     },
     {"": ["Guide_shelf", "Guide_reader"] * 3},
     "Guide_shelf recognised the end",
-    result="The guide does not tell.",
+    result="Ida Calloway drew them.",
+    heard={"Guide_reader": ("Its plans were drawn by Ida Calloway.",)},
 )
 WORLD = Script(
     "Text world with grounding",
     {
-        "Explorer": ["act: take the mug", "act: take the mug", "act: go to the cupboard",
-                     "I read it: The task is solved."],
-        "chat_manager": ["Kitchen", "Grounding", "Kitchen"],
+        "Explorer": [
+            calls("act", command="look"), "There is a cupboard. I want the mug.",
+            calls("act", command="take the mug"), "Nothing happened. I want the mug.",
+            calls("act", command="go to the cupboard"), "I read it: The task is solved.",
+        ],
+        "chat_manager": ["Kitchen", "Grounding"],
     },
     {
-        "": ["Kitchen", "Explorer", "Kitchen", "Explorer", "Grounding", "Explorer", "Kitchen",
-             "Explorer"]
+        "": ["Kitchen", *["Explorer"] * 3, "Kitchen", *["Explorer"] * 3, "Grounding",
+             *["Explorer"] * 3]
     },
     "“The task is solved.” was said",
+    heard={"Explorer": ("You stand in the middle.", "Nothing happens.", "Remember how a kitchen",
+                        "The cupboard is closed.")},
 )  # fmt: skip
 SAFEGUARD = Script(
     "Commander writer and safeguard",
@@ -55,7 +57,7 @@ SAFEGUARD = Script(
         "Code_author": [
             program("import os\nprint(os.environ)", "This answers it."),
             program("print(60 * 3)", "Without the environment:"),
-            "No program runs here, so I cannot say. TERMINATE",
+            "Ten more sacks cost 180. TERMINATE",
         ],
         "Safeguard": [
             "DANGER because it looks at the environment.",
@@ -69,23 +71,24 @@ SAFEGUARD = Script(
     "Code_author handed over to nobody",
     heard={
         "Safeguard": ("print(60 * 3)",),
-        "Code_author": ("ten sacks more", "DANGER because", "exitcode: 126"),
+        "Code_author": ("ten sacks more", "DANGER because", "Code output: 180"),
     },
-    refused=1,
+    ran=(0,),
 )  # fmt: skip
 GROUP = Script(
     "Dynamic group chat",
     {
         "Programmer": [
             program("print([n for n in range(2, 20) if all(n % d for d in range(2, n))])"),
-            "No program runs here; from memory: 2, 3, 5, 7, 11, 13, 17, 19. TERMINATE",
+            "Eight of them: 2, 3, 5, 7, 11, 13, 17, 19. TERMINATE",
         ],
-        "Program_critic": ["It printed nothing."],
+        "Program_critic": ["It answers the task."],
         "chat_manager": ["Programmer", "Program_runner", "Program_critic", "Programmer"],
     },
     {"": ["Task_owner", "Programmer", "Program_runner", "Program_critic", "Programmer"]},
     "“TERMINATE” was said",
-    refused=1,
+    heard={"Program_critic": ("Code output: [2, 3, 5, 7, 11, 13, 17, 19]",)},
+    ran=(0,),
 )
 _STALE = "The program printed nothing, so it does not answer the task."
 STALE = Script(
@@ -100,7 +103,7 @@ STALE = Script(
              "Program_runner"]
     },
     "2 messages in a row said nothing new and Program_critic has spoken",
-    refused=2,
+    ran=(0, 0),
 )  # fmt: skip
 CHESS = Script(
     "Conversational chess",

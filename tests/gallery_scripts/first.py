@@ -88,13 +88,17 @@ FIRST = (
         "Assistant and executor",
         {
             "assistant": [
-                program("print(1)", "First the date."),
-                "I could not look it up, as no code runs here. TERMINATE",
+                program("import yfinance\nprint(yfinance.gain('META', 'TSLA'))", "First the date."),
+                program("import yfinance\nprint('got', yfinance.VERSION)", "Then what there is."),
+                "META gained 3 percent. TERMINATE",
             ]
         },
-        {"": ["user_proxy", "assistant", "user_proxy", "assistant"]},
+        {"": ["user_proxy", "assistant"] * 3},
         "user_proxy recognised the end",
-        refused=1,
+        result="META gained 3 percent.",
+        answers=(Answer("", "user_proxy", {"approve": True}),),
+        heard={"assistant": ("exitcode: 1 (execution failed)", "AttributeError", "got 1.0")},
+        ran=(1, 0),
     ),
     Script(
         "Research team",
@@ -116,7 +120,11 @@ FIRST = (
         },
         {"": TEAM_OF_SEVEN},
         "ended the conversation",
-        answers=(Answer("", "Admin", {"text": "I approve."}),),
-        refused=1,
+        answers=(
+            Answer("", "Admin", {"text": "I approve."}),
+            Answer("", "Executor", {"approve": True}),
+        ),
+        heard={"Scientist": ("exitcode: 0 (execution succeeded)", "Code output: papers")},
+        ran=(0,),
     ),
 )

@@ -26,7 +26,7 @@ class Script:
     result    words of its summary
     edges     (from, to, times) of each edge that a graph took, in any order
     answers   what people say, in the order in which they are asked
-    refused   how many programs are refused as long as there is no sandbox
+    ran       exit codes of the programs, in order
     beside    pairs of chats that are at work at the same time
     heard     what stands in the last request to the model of an agent
     """
@@ -39,7 +39,7 @@ class Script:
     forms: dict[str, str] = field(default_factory=dict)
     edges: tuple[tuple[str, str, int], ...] = ()
     answers: tuple[Answer, ...] = ()
-    refused: int = 0
+    ran: tuple[int, ...] = ()
     beside: tuple[tuple[str, str], ...] = ()
     heard: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

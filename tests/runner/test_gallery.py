@@ -22,6 +22,7 @@ from ..conftest import InProcess, serving
 from ..gallery_scripts import SCRIPTS
 from ..gallery_scripts.applications import APPLICATIONS
 from ..gallery_scripts.script import Script
+from .wheels import make_wheel, only_from
 
 BUNDLES = {slug: load_bundle(text) for slug, text in bundles().items()}
 WORKFLOWS = {b["name"]: b for bundle in BUNDLES.values() for b in bundle.bodies["workflows"]}
@@ -35,10 +36,26 @@ PARTS = {  # workflows that stand in others: as steps, in nodes, in agents
 }
 
 
+PACKAGES = {  # that code in the gallery uses
+    package
+    for bundle in BUNDLES.values()
+    for body in bundle.bodies["agents"]
+    for package in (body.get("code_execution_config") or {}).get("packages", [])
+}
+
+
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
-    with serving(tmp_path_factory.mktemp("gallery") / "home", gallery=True) as api:
+    """A studio with the gallery; its package index has packages of these names."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    for package in PACKAGES:
+        make_wheel(shelf, package)
+    home = tmp_path_factory.mktemp("gallery") / "home"
+    with pytest.MonkeyPatch.context() as patch, serving(home, gallery=True) as api:
+        only_from(patch, shelf)
         yield api
+        for one in api.everything("workflows"):  # an image would stay in this machine's Docker
+            assert api.call("DELETE", f"preparations?workflow={one['id']}").status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +95,11 @@ def test_examples_are_told_apart_by_their_names() -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_nothing_but_the_built_in_model_stands_in_the_way(
+def test_nothing_but_a_download_stands_in_the_way(
     gallery: InProcess, ids: dict[str, str], name: str
 ) -> None:
     problems = gallery.post(f"workflows/{ids[name]}/check", status=200)["problems"]
-    assert {p["code"] for p in problems if p["blocking"]} <= {"model_not_fetched"}
+    assert {p["code"] for p in problems if p["blocking"]} <= {"model_not_fetched", "not_prepared"}
     unwise = {p["code"] for p in problems if not p["blocking"]}
     assert unwise <= {
         "initiator_outside", "dead_end", "selector_small", "no_tools", "no_sandbox", "skills_idle",
@@ -105,14 +122,16 @@ def test_it_runs_to_its_end(gallery: InProcess, ids: dict[str, str], script: Scr
         assert [w for w in words if w not in asked] == [], (agent, asked)
     assert sorted((e["from"], e["to"], e["times"]) for e in events if e["kind"] == "edge_taken"
                   ) == sorted(script.edges)  # fmt: skip
+    assert [e for e in events if e["kind"] == "tool_returned" and not e["ok"]] == []
     codes = [e["exit_code"] for e in events if e["kind"] == "code_executed"]
-    assert codes == [126] * script.refused
+    assert codes == [*script.ran]
     questions = [(e["chat"], e["agent"]) for e in events if e["kind"] == "input_requested"]
     assert questions == [(answer.chat, answer.agent) for answer in script.answers]
 
 
 def _run(gallery: InProcess, ids: dict[str, str], script: Script) -> Json:
     """The session at its end; the people in it have been asked and have answered."""
+    _prepare(gallery, ids[script.workflow])
     models: dict[str, Any] = {}
     if script.workflow != SCRIPTED:
         given = {"name": unique("script"), "provider": "scripted", "replies": script.replies}
@@ -124,6 +143,15 @@ def _run(gallery: InProcess, ids: dict[str, str], script: Script) -> Json:
         assert question is not None, gallery.session(one)
         gallery.verb(one, "answer", {"question": question["id"], **answer.body})
     return gallery.wait(one)
+
+
+def _prepare(gallery: InProcess, workflow: str) -> None:
+    gallery.post("preparations", {"workflow": workflow})
+    found = until(
+        lambda: gallery.get("preparations", workflow=workflow)["items"],
+        lambda items: all(item["state"] != "running" for item in items),
+    )
+    assert [item for item in found if item["state"] != "ready"] == []
 
 
 def _next_question(gallery: InProcess, one: str) -> Json | None:
@@ -165,9 +193,18 @@ def test_cards_say_what_a_team_needs(gallery: InProcess) -> None:
     services = gallery.app.state.services
     found = asyncio.run(cards(services, Principal(OWNER, "test", "token")))
     badges = {card.name: card.badge[0] for card in found}
-    assert {name for name in EXAMPLES if badges[name] == "Needs code or network"} == {
-        "Assistant and executor", "Research team", *(s.workflow for s in APPLICATIONS),
+    assert {name: badges[name] for name in EXAMPLES if badges[name].startswith("Needs a sand")} == {
+        "Assistant and executor": "Needs a sandbox, packages, network",
+        "Research team": "Needs a sandbox, network",
+        **{script.workflow: "Needs a sandbox" for script in APPLICATIONS},
+    }
+    needs = {card.name: dict(card.needs) for card in found}
+    assert needs["Assistant and executor"]["Packages"] == "yfinance, pandas, matplotlib"
+    assert "query1.finance.yahoo.com" in needs["Assistant and executor"]["Network"]
+    assert needs["Research team"] == {
+        "Sandbox": "Executor", "Network": "export.arxiv.org, arxiv.org",
     }  # fmt: skip
+    assert needs["Answers from documents"] == {"Sandbox": "Guide to Halmstow"}
     built_in = {name for name in EXAMPLES if badges[name] == "Runs on the built-in model"}
     assert built_in == MADE_FOR_BUILT_IN
     assert badges[SCRIPTED] == "Scripted example"
