@@ -254,7 +254,7 @@ function offerDraft(form, key) {
   drop.addEventListener("click", () => { sessionStorage.removeItem(key); again.remove(); });
   for (const [name, value] of kept) again.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   again.append(text, go, drop);
-  form.closest(".page").prepend(again);
+  (form.closest(".page") ?? $("#notes", form.parentElement) ?? form.parentElement).prepend(again);
 }
 for (const form of $$("form[data-guard]")) {
   let timer = 0;
@@ -284,7 +284,7 @@ on("change", "#team[name=workflow]", (_, select) => {
 // ---- the command palette and the keyboard
 
 const PLACES = [["Home", "/"], ["Sessions", "/sessions"], ["Workflows", "/workflows"], ["Agents", "/agents"],
-  ["Models", "/models"], ["Skills", "/skills"], ["Settings", "/settings"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
+  ["Models", "/models"], ["Skills", "/skills"], ["Settings", "/settings"], ["Status", "/status"], ["New workflow", "/workflows/new"], ["New agent", "/agents/new"],
   ["Add a model", "/models/new"], ["New skill", "/skills/new"], ["What should your agents talk on?", "/welcome"]];
 const ACTIONS = { "Switch theme": () => $(".switch-theme").click(), "Keyboard shortcuts": () => $("#shortcuts").showModal(),
   "Log out": () => $("form[action='/logout']").requestSubmit() };
@@ -608,3 +608,65 @@ on("input", "[data-names-node]", (_, field) => {
   }
 });
 on("htmx:after:swap", "[data-part]", (_, part) => part.dispatchEvent(new Event("input", { bubbles: true })));
+
+// ---- files of a message: each is sent as soon as it is chosen or dropped, and the form only names it
+
+const sending = new WeakMap();  // form -> how many are on their way
+function attachFiles(form, files) {
+  for (const file of files) attachFile(form, file);
+}
+function attachFile(form, file) {
+  const row = $("[data-attached-row]", form).content.firstElementChild.cloneNode(true);
+  const bar = $("progress", row);
+  $("span", row).textContent = row.title = file.name;
+  bar.setAttribute("aria-label", `Sending ${file.name}`);
+  $("button", row).setAttribute("aria-label", `Remove ${file.name}`);
+  $("[data-attached]", form).append(row);
+  const request = new XMLHttpRequest();
+  const body = new FormData();
+  body.append("file", file);
+  row.addEventListener("detach", () => request.abort());
+  request.upload.addEventListener("progress", (event) => { bar.value = event.loaded / event.total; });
+  request.addEventListener("loadend", () => {
+    let answer = {};
+    try { answer = JSON.parse(request.responseText || "{}"); } catch { /* not an answer of ours */ }
+    sending.set(form, sending.get(form) - 1);
+    if (request.status === 201) {
+      const size = answer.bytes < 1e6 ? `${Math.max(1, Math.round(answer.bytes / 1000))} kB` : `${(answer.bytes / 1e6).toFixed(1)} MB`;
+      bar.replaceWith(Object.assign(document.createElement("span"), { className: "muted num", textContent: size }));
+      row.append(Object.assign(document.createElement("input"), { type: "hidden", name: "attachments", value: answer.id }));
+    } else if (row.isConnected) {
+      row.remove();
+      delete form.dataset.queued;
+      toast(`${file.name}: ${answer.errors?.[0]?.msg || answer.detail || "the studio does not answer"}.`);
+    }
+    if (!sending.get(form) && "queued" in form.dataset) form.requestSubmit();
+  });
+  sending.set(form, (sending.get(form) || 0) + 1);
+  request.open("POST", "/api/files");
+  request.send(body);
+}
+on("change", "[data-attach]", (_, input) => {
+  attachFiles(input.form, input.files);
+  input.value = "";
+});
+on("click", "[data-detach]", (_, button) => {
+  const row = button.closest("li");
+  const kept = $("[name=attachments]", row);
+  if (kept) fetch(`/api/files/${kept.value}`, { method: "DELETE" }).catch(() => {});
+  const form = button.form;
+  row.dispatchEvent(new Event("detach"));
+  row.remove();
+  $("[data-attach]", form)?.focus();
+});
+on("submit", "form:has([data-attach])", (event, form) => {
+  if (!sending.get(form)) return;
+  event.preventDefault();  // goes by itself once all files are there
+  form.dataset.queued = "";
+});
+for (const type of ["dragover", "dragleave", "drop"]) on(type, "form:has([data-attach])", (event, form) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  form.classList.toggle("drop", type === "dragover");
+  if (type === "drop") attachFiles(form, event.dataTransfer.files);
+});

@@ -101,6 +101,8 @@ def _log_without_secrets(mask: Callable[[str], str]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Masked(mask))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in ("mcp", "client"):  # of the MCP library: what a server does wrong, as it likes
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _tune_collector() -> None:

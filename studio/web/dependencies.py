@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import orjson
@@ -26,7 +27,7 @@ from .login_limit import LoginLimit
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of the studio that handlers call; made once by `create_app`."""
+    """The parts of the studio that handlers call; made once by `create_app`, at `started`."""
 
     settings: Settings
     database: Database
@@ -37,6 +38,7 @@ class Services:
     local: BuiltInModel
     login_token: str
     login_limit: LoginLimit
+    started: float = field(default_factory=time.monotonic)
 
 
 def _services(request: Request) -> Services:

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from ..definitions.problems import problems_of
@@ -46,6 +47,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(UnicodeEncodeError, _unwritable)
+    app.add_exception_handler(ClientDisconnect, _gone)
 
 
 def problem(
@@ -160,6 +162,11 @@ async def _unwritable(request: Request, error: Exception) -> Response:
     log.info("cannot be written at %s: %s", request.url.path, error)
     found = Problem([], "This is nested too deeply or has broken characters", "unwritable")
     return await _studio_error(request, InvalidError([found]))
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this: the client went away in the middle of its request."""
+    return Response(status_code=400)
 
 
 async def unexpected(request: Request, error: Exception) -> Response:

@@ -33,6 +33,10 @@ SELECTION_WORDS = {
 }
 
 
+# Kinds of pictures that pages show, SVG among them: only ever as <img>.
+IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"})
+
+
 def parse_time(at: str) -> datetime:
     return datetime.fromisoformat(at)
 

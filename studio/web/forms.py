@@ -109,12 +109,16 @@ def carried(
 
 @dataclass
 class FormState:
-    """What a form shows: values by name, and the problems that were found in them."""
+    """What a form shows: values by name, and the problems that were found in them.
+
+    aside  controls that are no part of the definition; their names begin with an underscore
+    """
 
     values: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     draft: bool = False
     users: list[dict[str, str]] = field(default_factory=list)
+    aside: dict[str, str] = field(default_factory=dict)
 
     def value(self, name: str, default: str = "") -> str:
         return self.values.get(name, default)

@@ -98,11 +98,12 @@ def highlighted(code: str, info: str) -> str:
     opening = f'<pre tabindex="0" aria-label="{label} code"><code>'
     return (
         f'<div class="code"><div class="code-head"><span>{label}</span></div>'
-        f"{opening}{_spans(code, language)}</code></pre></div>"
+        f"{opening}{spans(code, language)}</code></pre></div>"
     )
 
 
-def _spans(code: str, language: str) -> str:
+def spans(code: str, language: str) -> str:
+    """Code as escaped HTML, coloured where the language is known."""
     code = code.removesuffix("\n")
     if not language or len(code) > 50_000:
         return html.escape(code)

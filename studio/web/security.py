@@ -5,6 +5,7 @@ Order from outside in: security headers, host, origin, credentials, size of the 
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from ..config import Settings
 PUBLIC_PREFIX = "/static/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 4 * 1024 * 1024
+MAX_FILES_BODY = 25 * 1024 * 1024 + 64 * 1024  # 25 MB and what stands around them
+TAKES_FILES = re.compile(r"/|/api/files|/workflows/[^/]+/start|/sessions/[^/]+/(?:messages|again)")
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -158,7 +161,8 @@ def _same_origin(origin: str, host: str) -> bool:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit before they are read into memory."""
+    """Refuses bodies over a limit before they are read into memory. Where files are sent it is
+    higher: those are written to the disk as they come in."""
 
     def __init__(self, app: ASGIApp, limit: int = MAX_BODY) -> None:
         self.app, self.limit = app, limit
@@ -167,9 +171,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > self.limit:
-            await self._too_large(send)
+        headers = Headers(scope=scope)
+        declared, limit = headers.get("content-length", "0"), self.limit
+        if TAKES_FILES.fullmatch(scope["path"]) and "multipart/" in headers.get("content-type", ""):
+            limit = MAX_FILES_BODY
+        if not declared.isdigit() or int(declared) > limit:
+            await self._too_large(send, limit)
             return
         received = 0
         started = False
@@ -178,7 +185,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.limit:
+            if received > limit:
                 raise BodyTooLargeError
             return message
 
@@ -191,10 +198,10 @@ class BodyLimit:
             await self.app(scope, counted, watched)
         except BodyTooLargeError:
             if not started:
-                await self._too_large(send)
+                await self._too_large(send, limit)
 
-    async def _too_large(self, send: Send) -> None:
-        await refuse(send, 413, "Too large", f"A request may have at most {self.limit // 1024} kB")
+    async def _too_large(self, send: Send, limit: int) -> None:
+        await refuse(send, 413, "Too large", f"A request may have at most {limit // 1024} kB")
 
 
 class BodyTooLargeError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from markupsafe import Markup
 
 from ..assets import asset_dir
 from .formats import FILTERS
-from .markdown import to_html
+from .markdown import highlighted, spans, to_html
 
 
 @cache
@@ -31,12 +32,19 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.filters["markdown"] = lambda text: Markup(to_html(text))  # noqa: S704 - sanitised there
+    made.filters["code_block"] = _code_block
+    made.filters["coloured"] = lambda code, info: Markup(spans(code, info))  # noqa: S704 - escaped
     made.filters["pretty"] = _pretty
+    made.filters["in_line"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)
     made.filters["id_name"] = lambda stored: (stored.id, stored.name)
     made.filters["id_card"] = lambda card: (card.id, card)
     made.filters["key_label"] = lambda item: (item[0], item[1].label)
     made.globals["asset"] = asset_url
     return made
+
+
+def _code_block(code: str, info: str) -> Markup:
+    return Markup(highlighted(code, info))  # noqa: S704 - all of it is escaped there
 
 
 class _Kept(FileSystemBytecodeCache):

@@ -63,7 +63,7 @@ PATHS = [
     "/workflows/{group}/start", "/workflows/{group}/revisions", "/workflows/{group}/yaml",
     "/agents", "/agents?q=nothing", "/agents/new", "/agents/{agent}", "/models", "/models/new",
     "/models/new?provider=scripted", "/models/{model}", "/models/{broken}", "/skills",
-    "/skills/new", "/skills/{skill}", "/settings", "/no/such/page",
+    "/skills/new", "/skills/{skill}", "/settings", "/status", "/no/such/page",
 ]  # fmt: skip
 
 
@@ -212,3 +212,32 @@ def test_palette_reaches_everything_by_keyboard(
     page.keyboard.type(name)
     page.keyboard.press("Enter")  # at once: the list may still be that of a shorter word
     page.wait_for_url(re.compile(f"/agents/{ids['agent']}"))
+
+
+def test_boxes_are_looked_at_again_with_scripts_and_without(
+    furnished: tuple[Furnished, dict[str, str]], browse: Callable[..., Page]
+) -> None:
+    studio, _ = furnished
+    page = browse(studio)
+    page.get_by_role("link", name="Status").click()
+    page.wait_for_url(f"{studio.url}/status")
+    moment = page.locator("#boxes time")
+    before = moment.get_attribute("datetime")
+    again = page.get_by_role("button", name="Look again")
+    again.click()
+    page.wait_for_function(
+        """before => {
+            const moment = document.querySelector("#boxes time");
+            return moment && moment.dateTime !== before;
+        }""",
+        arg=before,
+    )
+    assert page.locator("#boxes [role=status]", has_text="canary").count() == 0
+    assert again.evaluate("button => button === document.activeElement")
+
+    plain = browse(studio, java_script_enabled=False)
+    plain.goto(f"{studio.url}/status")
+    before = plain.locator("#boxes time").get_attribute("datetime")
+    plain.get_by_role("button", name="Look again").click()
+    assert plain.url == f"{studio.url}/status?toast=looked"
+    assert plain.locator("#boxes time").get_attribute("datetime") != before

@@ -24,7 +24,11 @@ ATTACKS = [
     '\'><b hx-get="/logout" hx-trigger="load" hx-on:load="__x=1" onmouseover="__x=1">b</b>',
     "[click](javascript:__x=1) <hx-partial hx-target=body>gone</hx-partial> ${7*191}",
 ]
-REFUSED = {"name", "base_url"}  # they take no such characters: what a form then shows is below
+REFUSED = {
+    "name",
+    "base_url",
+    "transport.url",
+}  # they take no such characters: what a form then shows is below
 NEVER_SHOWN = {"secret", "api_key"}
 
 
@@ -54,6 +58,7 @@ def test_what_a_form_refuses_is_shown_as_text(
     page = browse(own_studio)
     page.goto(f"{own_studio.url}/{noun}/new")
     page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
+    page.evaluate("document.querySelectorAll('[role=tabpanel]').forEach(p => p.hidden = false)")
     typed = []
     for field in page.locator("main form :is(input[type=text], textarea)").all():
         if field.is_visible() and field.is_editable():
@@ -136,12 +141,17 @@ def _bodies(studio: InProcess) -> Iterator[tuple[str, str, Json]]:
     yield "models", "by_name_calling", {"provider": "scripted", "replies": {"Nobody": [call]}}
     yield "models", "in_turn", {"provider": "scripted", "replies": ["X", "X", call]}
     yield "skills", "skill", {
-        "description": "X", "network": {"hosts": ["X"]},
+        "description": "X", "network": {"hosts": ["x.y"]},
         "source": f"def f(a: str = {ATTACKS[0]!r}) -> str:\n    '''{ATTACKS[3]}'''\n    return a",
+    }  # fmt: skip
+    yield "skills", "mcp_server", {
+        "kind": "mcp", "description": "X", "tools": ["X"],
+        "transport": {"kind": "stdio", "command": ["X", "X"]},
+        "offered": [{"name": "X", "description": "X", "parameters": {}}],
     }  # fmt: skip
     yield "agents", "agent", said | {
         "models": [model], "system_message": "X", "default_auto_reply": "X", "ask": "X",
-        "code_execution_config": {"image": "X", "network": {"hosts": ["X"]}},
+        "code_execution_config": {"image": "X", "network": {"hosts": ["x.y"]}},
         "examples": [{"user": "X", "assistant": "X"}], "reply": {"starts_with": ["X", "X"]},
         "nested": [{"workflow": workflow, "message": "X"}], "parameters": {"stop": ["X"]},
         "context_variables": {"x": "X"}, "human_input_mode": "ALWAYS",

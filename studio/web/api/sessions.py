@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ...definitions.common import Limits, Line, Strict, Text
 from ...engine.events import Delta, as_row
-from ...errors import InvalidError, Problem
 from ...runner.answers import Answer
+from ...runner.attachments import MOST
 from ...runner.runner import Start
 from ...store import events, sessions
 from ...store.events import Row
@@ -34,7 +34,7 @@ class NewSession(Strict):
 
     workflow: Reference
     message: Message
-    attachments: list[Reference] = Field(default=[], max_length=50)
+    attachments: list[Reference] = Field(default=[], max_length=MOST)
     limits: Limits = Limits()
     models: dict[Reference, Reference] | None = None
     pace: Literal["full", "reading"] = "full"
@@ -50,6 +50,7 @@ class GivenAnswer(Strict):
     values: dict[str, Any] | None = None
     edited: Text | None = None
     reason: Line | None = None
+    payload_hash: Line | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> GivenAnswer:
@@ -60,6 +61,7 @@ class GivenAnswer(Strict):
 
 class FollowUp(Strict):
     message: Message
+    attachments: list[Reference] = Field(default=[], max_length=MOST)
 
 
 class Changes(Strict):
@@ -105,8 +107,6 @@ async def listing(
 
 @router.post("", status_code=201)
 async def start(studio: Studio, me: Me, given: NewSession) -> Response:
-    if given.attachments:
-        raise InvalidError([Problem(["attachments"], "Files cannot be attached yet", "not_yet")])
     session = await studio.runner.start(
         me.owner,
         me.by,
@@ -117,6 +117,7 @@ async def start(studio: Studio, me: Me, given: NewSession) -> Response:
             models=given.models,
             pace=given.pace,
             name=given.name,
+            attachments=tuple(given.attachments),
         ),
     )
     return await _accepted(studio, session, 201)
@@ -162,7 +163,7 @@ async def stop(studio: Studio, me: Me, one: str) -> Response:
 
 @router.post("/{one}/messages", status_code=202)
 async def follow_up(studio: Studio, me: Me, one: str, given: FollowUp) -> Response:
-    session = await studio.runner.follow_up(me.owner, me.by, one, given.message)
+    session = await studio.runner.follow_up(me.owner, me.by, one, given.message, given.attachments)
     return await _accepted(studio, session)
 
 

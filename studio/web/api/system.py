@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from ... import __version__
+from ...runner.box_words import detail, used
 from ...store import sessions
-from ..dependencies import Me, Studio, json_response
+from ..dependencies import Me, Services, Studio, json_response
 
 router = APIRouter(prefix="/api", tags=["system"])
 
@@ -42,7 +45,22 @@ async def status(studio: Studio, me: Me) -> Response:
                     "fetched": local.is_fetched,
                     "running": local.is_running,
                 },
-                "sandbox": {"status": "missing", "detail": "No sandbox on this machine yet"},
+                "boxes": await _boxes(studio),
             },
         }
     )  # fmt: skip
+
+
+async def _boxes(studio: Services) -> dict[str, Any]:
+    """The first to ask waits until a canary has tried to get out of each."""
+    probes = await studio.runner.boxes.known()
+    found: dict[str, Any] = {
+        kind: {
+            "status": "ok" if probe.ready else "missing",
+            "detail": detail(probe),
+            "python": probe.python,
+            "checks": dict(probe.checks),
+        }
+        for kind, probe in probes.items()
+    }
+    return found | {"used": used(probes)}

@@ -20,6 +20,8 @@ from ..context_rows import (
 )
 from ..formats import field_name
 from ..forms import FormState, part, texts, unflatten, words
+from . import agent_code
+from .agent_code import code_of, code_problem, code_shown, ticked_of
 from .agent_questions import (
     FIELDS,
     as_lines,
@@ -37,6 +39,7 @@ STANDS_FOR = {
     "models.0": "models",
     "kind": "skills",
     f"{GROUP}.0.name": FIELD,
+    **agent_code.STANDS_FOR,
 }
 ONLY_TEAMS = ("workflow", "response_preparer")
 
@@ -49,10 +52,7 @@ def from_form(raw: dict[str, Any]) -> dict[str, Any]:
     number = read_number(words(body.pop("history_n", "10")))
     if body.get("history") == "last":
         body["history"] = 10 if number is None else number
-    if body.pop("runs_code", "false") == "true":
-        body["code_execution_config"] = body.get("code_execution_config") or {}
-    else:
-        body["code_execution_config"] = False
+    body = ticked_of(code_of(body))
     if not part(body, "is_termination_msg").get("kind"):
         body["is_termination_msg"] = None  # said, so that the stored one is not carried over
     body["reply"] = _reply(part(body, "reply"))
@@ -112,10 +112,10 @@ def to_form(body: dict[str, Any]) -> dict[str, str]:
     return {
         "history": "last" if isinstance(history, int) else str(history),
         "history_n": str(history) if isinstance(history, int) else "10",
-        "runs_code": "true" if body.get("code_execution_config") else "false",
         "default_system": "true" if body.get("system_message", "") is None else "",
         "reply.commas": str(reply.get("commas", True)).lower(),
         **({} if starts is None else {"reply.starts": starts}),
+        **code_shown(body),
         **_nested_shown(body.get("nested")),
         **_handoffs_shown(body.get("handoffs")),
         **to_rows(body.get(FIELD)),
@@ -177,7 +177,7 @@ def place_problems(form: FormState) -> None:
     found = field_faults(raw.get(FIELDS))
     if found:
         problems = [p for p in problems if p.loc[:2] != ["question", "schema"]] + found
-    form.problems = problems = [_of_lines(p, raw) for p in problems]
+    form.problems = problems = [code_problem(_of_lines(p, raw), raw) for p in problems]
     for problem in problems:
         if problem.loc[:1] and problem.loc[0] in _IN_ROWS:
             form.values.setdefault(field_name(problem.loc), "")

@@ -12,8 +12,9 @@ from ...runner.preview import preview as preview_of
 from ...store.definitions import Stored
 from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
-from ..forms import FormState, unflatten
+from ..forms import FormState, texts, unflatten
 from ..templating import render
+from .agent_code import secrets_asked
 from .agent_forms import STANDS_FOR, from_form, place_problems, to_form
 from .agent_questions import asked
 from .nouns import NounPages, noun_pages, sent
@@ -40,17 +41,26 @@ async def values(
         own = [m for m in ready if not m.origin] or ready
         form.values["models.0"] = own[-1].id if own else ""
     place_problems(form)
+    chosen = _chosen(form, "skills")
+    order = {one: n for n, one in enumerate(chosen)}
     return {
         "models": models,
         "model_names": {m.id: m.name for m in models},
         "role": role,
-        "skills": skills,
-        "chosen_skills": {v for k, v in form.values.items() if k.startswith("skills")},
+        "skills": sorted(skills, key=lambda s: order.get(s.id, len(order))),
+        "chosen_skills": chosen,
+        "asked_secrets": secrets_asked(skills, chosen, _chosen(form, "secrets")),
+        "open_network": studio.settings.open_network,
         "workflows": workflows,
         "others": [a for a in agents if stored is None or a.id != stored.id],
         "numbers": lambda prefix: _numbers(form, prefix),
         **_previews(from_form(unflatten(form.values.items())), agents, workflows),
     }
+
+
+def _chosen(form: FormState, group: str) -> list[str]:
+    """The values of check boxes."""
+    return [v for k, v in form.values.items() if k.startswith(f"{group}.")]
 
 
 def _numbers(form: FormState, prefix: str) -> list[int]:
@@ -68,6 +78,16 @@ def _previews(
 
 PAGES = NounPages("agents", NEW, from_form, to_form, values, STANDS_FOR)
 router = noun_pages(PAGES)
+
+
+@router.post("/parts/secrets")
+async def secrets(request: Request, studio: Studio, me: Me) -> Response:
+    """What the chosen skills ask for, as skills are chosen; what is ticked stays so."""
+    given = await sent(request)
+    skills = await studio.catalog.all_of(me.owner, "skills")
+    asked = secrets_asked(skills, texts(given.get("skills")), texts(given.get("secrets")))
+    shown = render("agents/_secrets.html", {"asked_secrets": asked})
+    return Response(shown, media_type="text/html")
 
 
 @router.post("/parts/preview")

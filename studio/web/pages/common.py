@@ -70,6 +70,7 @@ _TOASTS = {
     "copied": ("Copied.", "Change what should differ, then save."),
     "pulled": ("The built-in model is ready.", ""),
     "used": ("All teams use it now.", ""),
+    "looked": ("Looked again.", ""),
 }
 
 

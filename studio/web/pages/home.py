@@ -17,6 +17,7 @@ from ...store.sessions import Session
 from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
 from ..session_view import SessionView
+from .attaching import attached
 from .common import go, show
 from .session_parts import Parts
 from .teams import cards
@@ -136,6 +137,7 @@ async def choose(studio: Studio, me: Me, then: Annotated[str, Form()] = "") -> R
 
 @router.post("/")
 async def start(
+    request: Request,
     studio: Studio,
     me: Me,
     workflow: Annotated[str, Form()],
@@ -144,8 +146,10 @@ async def start(
 ) -> Response:
     """Starts a session from the home page; what is missing is said on the team's own page."""
     wanted: Literal["reading", "full"] = "reading" if pace == "reading" else "full"
+    files = await attached(request, studio, me)
     try:
-        session = await studio.runner.start(me.owner, me.by, Start(workflow, message, pace=wanted))
+        given = Start(workflow, message, pace=wanted, attachments=files)
+        session = await studio.runner.start(me.owner, me.by, given)
     except StudioError:
         return go(f"/workflows/{workflow}/start")
     return go(f"/sessions/{session.id}")

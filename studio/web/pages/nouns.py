@@ -133,7 +133,11 @@ async def show_form(
     *,
     status: int = 200,
     stale: bool = False,
+    more: dict[str, Any] | None = None,
 ) -> Response:
+    if request.method == "POST":
+        sent_too = (await request.form()).multi_items()
+        form.aside = {k: v for k, v in sent_too if k.startswith("_") and isinstance(v, str)}
     values = {
         "form": form,
         "stored": stored,
@@ -141,8 +145,9 @@ async def show_form(
         "noun": pages.noun,
         "word": pages.word,
         **await pages.values(studio, me, form, stored),
+        **(more or {}),
     }
-    name = f"{pages.noun}/edit.html"
+    name = values.get("template", f"{pages.noun}/edit.html")
     return await show(request, studio, me, name, values, nav=pages.noun, status=status)
 
 

@@ -25,8 +25,9 @@ class Typed:
     @classmethod
     def of(cls, form: Mapping[str, Any], found: list[Problem]) -> Typed:
         names = _values(form)
-        if "text" in form:
-            names["text"] = str(form["text"])
+        for name in ("text", "edited", "reason"):
+            if name in form:
+                names[name] = str(form[name])
         placed: dict[str, Problem] = {}
         general: list[Problem] = []
         for problem in found:
@@ -47,6 +48,15 @@ def answer_of(form: Mapping[str, Any], ask: Ask | None) -> Answer:
     question, action = str(form.get("question", "")), str(form.get("action", "choose"))
     if action in SAID:
         return Answer(question, text=SAID[action])
+    if action in ("approve", "edit", "reject"):
+        edited = str(form.get("edited", "")).replace("\r\n", "\n")
+        return Answer(
+            question,
+            approve=action != "reject",
+            edited=edited if action == "edit" else None,
+            reason=str(form.get("reason", "")).strip()[:1000] or None,
+            payload_hash=str(form.get("payload_hash", "")) or None,
+        )
     if ask is not None and ask.question["form"] == "fields":
         fields = (ask.question.get("schema") or {}).get("properties", {})
         switches = {name: "false" for name, one in fields.items() if one.get("type") == "boolean"}

@@ -27,8 +27,10 @@ _FACTS = ("graph-facts", "sessions/_facts.html", "innerMorph")
 _GRAPH = (_PICTURE, _FACTS)
 _TIMELINE = ("pane-timeline", "sessions/_timeline.html", "innerMorph")
 _COST = ("pane-cost", "sessions/_cost.html", "innerMorph")
+_ARTIFACTS = ("pane-artifacts", "sessions/_artifacts.html", "innerMorph")
+_FILES = ("files-count", "sessions/_files_count.html", "innerHTML")
 # Grow with the session and are sent whole: once a second is enough while it runs fast.
-SLOW, SLOW_SECONDS = (_TIMELINE, _COST), 1.0
+SLOW, SLOW_SECONDS = (_TIMELINE, _COST, _ARTIFACTS), 1.0
 MANY_NODES = 40  # from which the picture of a graph is slow too
 REST = ("status_changed", "session_finished", "input_requested")
 AFFECTED: dict[str, tuple[Part, ...]] = {
@@ -38,6 +40,7 @@ AFFECTED: dict[str, tuple[Part, ...]] = {
     "turn_started": (_FOOT, *_GRAPH),
     "message": (_BUDGET, _PHONE, _FOOT, *_GRAPH, _TIMELINE),
     "model_called": (_COST,),
+    "artifact_saved": (_FILES, _ARTIFACTS),
     "input_requested": (_FOOT, *_GRAPH),
     "input_received": (_FOOT, *_GRAPH),
     "chat_started": (_FOOT, *_GRAPH),

@@ -12,6 +12,7 @@ from ...store import events
 from ...store.sessions import Session
 from ..dependencies import Me, Studio
 from ..templating import render
+from .attaching import attached
 from .common import go
 from .session_answers import Typed, answer_of
 from .session_page import folded, show_conversation
@@ -73,8 +74,11 @@ async def answer(request: Request, studio: Studio, me: Me, one: str) -> Response
 
 
 @router.post("/{one}/messages")
-async def follow_up(studio: Studio, me: Me, one: str, message: Annotated[str, Form()]) -> Response:
-    await studio.runner.follow_up(me.owner, me.by, one, message)
+async def follow_up(
+    request: Request, studio: Studio, me: Me, one: str, message: Annotated[str, Form()]
+) -> Response:
+    files = await attached(request, studio, me)
+    await studio.runner.follow_up(me.owner, me.by, one, message, files)
     return go(f"/sessions/{one}")
 
 

@@ -20,6 +20,7 @@ from ..session_view import SessionView
 from ..sse import start_after, stream
 from ..templating import render
 from . import session_verbs
+from .attaching import attached, waiting
 from .common import go, show
 from .session_page import folded, show_conversation
 from .session_parts import Parts
@@ -162,14 +163,21 @@ async def again_form(request: Request, studio: Studio, me: Me, one: str) -> Resp
 
 
 async def _again(
-    request: Request, studio: Services, me: Me, one: str, problems: list[Problem]
+    request: Request,
+    studio: Services,
+    me: Me,
+    one: str,
+    problems: list[Problem],
+    files: tuple[str, ...] | None = None,
 ) -> Response:
     session = await studio.runner.session(me.owner, one)
     snapshot = await studio.database.read(lambda c: sessions.snapshot(c, one))
-    tasks = await studio.database.read(lambda c: events.tasks(c, one))
+    (first, *_) = await studio.database.read(lambda c: events.runs(c, one))
     values = {
         "session": session,
-        "task": tasks[0],
+        "task": first["message"],
+        "given": first.get("attachments", ()) if files is None else (),
+        "waiting": await waiting(studio, me, files or ()),
         "used": [(i, m["name"]) for i, m in snapshot["models"].items()],
         "models": await studio.catalog.all_of(me.owner, "models"),
         "problems": problems,
@@ -190,11 +198,16 @@ async def again(
         for key, value in form.items()
         if key.startswith("model.") and value
     }
-    given = Start(session.workflow_id, message, models=exchanged or None, pace="reading")
+    files: tuple[str, ...] = ()
     try:
+        old = [str(file) for file in form.getlist("given")]
+        files = await studio.runner.attachments.once_more(me.owner, one, old)
+        files += await attached(request, studio, me)
+        given = Start(session.workflow_id, message, models=exchanged or None, pace="reading",
+                      attachments=files)  # fmt: skip
         started = await studio.runner.start(me.owner, me.by, given)
     except InvalidError as error:
-        return await _again(request, studio, me, one, error.problems)
+        return await _again(request, studio, me, one, error.problems, files)
     return go(f"/sessions/{started.id}")
 
 

@@ -18,7 +18,8 @@ from .workflow_minis import Picture, of_graph, of_steps, of_team
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One workflow at a glance. `badge` is (words, look); `example` is a task that suits it.
+    """One workflow at a glance. `badge` is (words, look); `example` is a task that suits it;
+    `needs` are (what, names) of all that its code and skills use.
 
     `agents` are all that take part, those inside its steps and nodes too; `size` counts what the
     workflow itself is made of.
@@ -32,6 +33,7 @@ class Card:
     size: str
     picture: Picture
     badge: tuple[str, str]
+    needs: list[tuple[str, str]]
     example: str
     is_sample: bool
     shelf: str
@@ -62,7 +64,8 @@ def _card(stored: Stored, reached: dict[Noun, dict[str, Stored]]) -> Card:
     kind = KIND_WORDS[body["kind"]]
     if body["kind"] == "group_chat":
         kind = SELECTION_WORDS[body["speaker_selection_method"]]
-    badge = _badge(stored, reached)
+    needs = _needs(reached)
+    badge = _badge(stored, reached, needs)
     return Card(
         id=stored.id,
         name=stored.name,
@@ -72,6 +75,7 @@ def _card(stored: Stored, reached: dict[Noun, dict[str, Stored]]) -> Card:
         size=_size(body, agents),
         picture=_picture(body, agents, reached),
         badge=badge,
+        needs=needs,
         shelf=_shelf(stored.name, badge),
         example=EXAMPLES.get(stored.name, ""),
         is_sample=bool(stored.origin),
@@ -86,13 +90,38 @@ def _is_whole(stored: Stored, reached: dict[Noun, dict[str, Stored]]) -> bool:
     return all(one in reached["agents"] for one in wanted if one)
 
 
-def _badge(stored: Stored, reached: dict[Noun, dict[str, Stored]]) -> tuple[str, str]:
-    """What the team needs, read off its definition: never a promise of its own."""
-    agents = reached["agents"].values()
+def _needs(reached: dict[Noun, dict[str, Stored]]) -> list[tuple[str, str]]:
+    """Read off the definitions: never a promise of its own."""
+    codes = [(a.name, a.body["code_execution_config"]) for a in reached["agents"].values()]
+    runs = [(name, config) for name, config in codes if config]
+    runs += [(skill.name, skill.body) for skill in reached["skills"].values()]
+    boxed = [name for name, body in runs if (body.get("transport") or {}).get("kind") != "http"]
+    found: dict[str, list[str]] = {
+        "Sandbox": boxed,
+        "Packages": [p for _, body in runs for p in body.get("packages", [])],
+        "Images": [body["image"] for _, body in runs if body.get("image")],
+        "Network": [host for _, body in runs for host in _hosts(body["network"])],
+        "Secrets": [s for _, body in runs for s in body.get("secrets", [])],
+        "Servers": [n for n, body in runs if n not in boxed],
+    }
+    return [(what, ", ".join(dict.fromkeys(names))) for what, names in found.items() if names]
+
+
+def _hosts(network: Any) -> list[str]:
+    if isinstance(network, dict):
+        return [str(host) for host in network["hosts"]]
+    return ["any public host"] if network == "open" else []
+
+
+def _badge(
+    stored: Stored, reached: dict[Noun, dict[str, Stored]], needs: list[tuple[str, str]]
+) -> tuple[str, str]:
+    """What the team needs, in few words."""
     models = {m.name: m.body["provider"] for m in reached["models"].values()}
     providers = set(models.values())
-    if any(a.body["code_execution_config"] or a.body["skills"] for a in agents):
-        return "Needs code or network", "warn"
+    if needs:
+        first, *more = [{"Sandbox": "a sandbox"}.get(what, what.lower()) for what, _ in needs]
+        return f"Needs {', '.join([first, *more[:2]])}", "warn"
     if providers == {"scripted"}:
         return "Scripted example", ""
     if not providers:

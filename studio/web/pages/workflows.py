@@ -15,6 +15,7 @@ from ..credentials import Principal
 from ..dependencies import Me, Services, Studio
 from ..forms import FormState
 from ..templating import render
+from .attaching import attached, waiting
 from .common import go, show
 from .nouns import NounPages, noun_pages
 from .teams import card, cards
@@ -154,8 +155,10 @@ async def start(
     request: Request, studio: Studio, me: Me, one: str, message: Annotated[str, Form()] = ""
 ) -> Response:
     """Starts a session from a card or from the form's own field."""
-    given = Start(one, message, pace="reading")
+    files: tuple[str, ...] = ()
     try:
+        files = await attached(request, studio, me)
+        given = Start(one, message, pace="reading", attachments=files)
         session = await studio.runner.start(me.owner, me.by, given)
     except InvalidError as error:
         stored = await studio.catalog.stored(me.owner, "workflows", one)
@@ -163,6 +166,7 @@ async def start(
             "card": await card(studio, me, stored),
             "message": message,
             "problems": error.problems,
+            "waiting": await waiting(studio, me, files),
         }
         name = "workflows/start.html"
         return await show(request, studio, me, name, found, nav="workflows", status=422)
