@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,14 +68,16 @@ def serving(home: Path, **settings: Any) -> Iterator[InProcess]:
 
 
 class StudioProcess(Api):
-    """`python -m studio serve` as a child process."""
+    """`python -m studio serve` as a child process, started by `by` where that is given."""
 
-    def __init__(self, home: Path, *arguments: str, token: str | None = TOKEN) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, token: str | None = TOKEN, by: Sequence[str] = ()
+    ) -> None:
         self.home = home
         self.errors = home.with_name(f"{home.name}.err")
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                serve_command(home, *arguments),
+                [*by, *serve_command(home, *arguments)],
                 cwd=ROOT,
                 env=clean_environment(token),
                 stdout=subprocess.PIPE,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,10 @@ import typer
 
 from .. import __version__
 from ..assets import asset_dir
-from ..config import environment_keys, load_settings
+from ..config import Settings, environment_keys, load_settings
 from ..errors import StudioError
+from ..runner.box_words import INSTALL, NO_BOX, detail, used
+from ..runner.boxes import found_boxes
 from ..runner.local_model import BuiltInModel
 from ..store.database import sqlite_version
 from .home import running_server
@@ -40,7 +43,7 @@ def examine(home: Path | None, *, as_json: bool) -> int:
             typer.echo(orjson.dumps(asdict(finding)).decode())
         else:
             mark = {"ok": "ok  ", "note": "note", "bad": "BAD "}[finding.state]
-            typer.echo(f"{mark}  {finding.part:18} {finding.detail}")
+            typer.echo(f"{mark}  {finding.part:20} {finding.detail}")
     return int(any(f.state == "bad" for f in findings))
 
 
@@ -66,7 +69,13 @@ def _findings(home: Path | None) -> Iterator[Finding]:
     yield _built_in(BuiltInModel(settings.home))
     keys = sorted(environment_keys())
     yield Finding("keys in environment", "ok" if keys else "note", ", ".join(keys) or "none")
-    yield from _sandboxes()
+    has_mcp = find_spec("mcp") is not None
+    yield (
+        Finding("MCP servers", "ok", "installed")
+        if has_mcp
+        else Finding("MCP servers", "note", "pip install 'roundtable-studio[mcp]'")
+    )
+    yield from _boxes(settings)
 
 
 def _folder(home: Path) -> Finding:
@@ -87,10 +96,15 @@ def _built_in(model: BuiltInModel) -> Finding:
     return Finding("built-in model", "ok", str(model.path))
 
 
-def _sandboxes() -> Iterator[Finding]:
-    docker, bwrap = shutil.which("docker"), shutil.which("bwrap")
-    found = [path for path in (docker, bwrap) if path]
-    words = f"found {', '.join(found)}; code runs in a later version" if found else (
-        "none; code does not run without one"
-    )  # fmt: skip
-    yield Finding("sandbox", "note", words)
+def _boxes(settings: Settings) -> Iterator[Finding]:
+    """A canary tries to get out of each kind; nothing of it stays."""
+    probes = asyncio.run(found_boxes(settings))
+    for kind, probe in probes.items():
+        words = detail(probe) + (f", Python {probe.python} inside" if probe.ready else "")
+        yield Finding(kind, "ok" if probe.ready else "note", words)
+    where = used(probes)
+    yield (
+        Finding("code", "ok", f"runs in boxes of kind {where}")
+        if where
+        else Finding("code", "note", f"{NO_BOX}. {INSTALL}")
+    )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from studio.engine.execution.docker_flags import LABEL
+from tests.builders import until
 from tests.conftest import ROOT, StudioProcess, clean_environment
+from tests.machines import without_boxes
 
 EXAMPLE = "Meet a team"
 
 
 def studio_command(
-    home: Path, *arguments: str, gallery: bool = False
+    home: Path, *arguments: str, gallery: bool = False, by: Sequence[str] = (), **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    environment = clean_environment(None, STUDIO_GALLERY=str(gallery).lower())
-    command = [sys.executable, "-m", "studio", *arguments, "--home", str(home)]
+    environment = clean_environment(None, STUDIO_GALLERY=str(gallery).lower(), **settings)
+    command = [*by, sys.executable, "-m", "studio", *arguments, "--home", str(home)]
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -68,6 +73,54 @@ def test_model_list_and_doctor(tmp_path: Path) -> None:
     assert examined.returncode == 0
     assert parts["templates"]["state"] == "ok"
     assert parts["built-in model"]["state"] == "note"
+
+
+def doctor(home: Path, **options: Any) -> dict[str, dict[str, str]]:
+    """What it finds, by part. Nothing of it keeps the studio from running."""
+    examined = studio_command(home, "doctor", "--json", **options)
+    assert examined.returncode == 0, examined.stderr
+    return {f["part"]: f for f in map(json.loads, examined.stdout.splitlines())}
+
+
+def canaries() -> str:
+    """The containers of looks at Docker, those too that do not run."""
+    asked = ["docker", "ps", "--all", "--filter", f"label={LABEL}", "--format", "{{.Labels}}"]
+    labels = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    return "".join(line for line in labels.splitlines(keepends=True) if "=canary-" in line)
+
+
+def test_doctor_tries_every_kind_of_box_and_leaves_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    parts = doctor(home)
+    kinds = [parts[kind] for kind in ("docker", "sandbox")]
+    assert {one["state"] for one in kinds} <= {"ok", "note"}
+    ready = [one["part"] for one in kinds if one["state"] == "ok"]
+    if os.environ.get("CI"):
+        assert ready == ["docker", "sandbox"]
+    for one in kinds:
+        assert ("inside" in one["detail"]) == (one["state"] == "ok"), one
+    if ready:
+        assert parts["code"]["detail"] == f"runs in boxes of kind {ready[0]}"
+    assert (parts["code"]["state"] == "ok") == bool(ready)
+    assert not home.exists()
+    if "docker" in ready:
+        until(canaries, lambda found: not found)
+
+
+def test_doctor_follows_the_settings(tmp_path: Path) -> None:
+    parts = doctor(tmp_path, STUDIO_BOXES="sandbox")
+    assert parts["docker"]["state"] == "note"
+    assert "STUDIO_BOXES" in parts["docker"]["detail"]
+    assert "docker" not in parts["code"]["detail"]
+
+
+def test_doctor_says_what_to_install_where_code_cannot_run(tmp_path: Path) -> None:
+    parts = doctor(tmp_path, by=without_boxes())
+    for part in ("docker", "sandbox", "code"):
+        assert parts[part]["state"] == "note"
+    assert "install" in parts["docker"]["detail"] or "not running" in parts["docker"]["detail"]
+    assert "bubblewrap" in parts["sandbox"]["detail"]
+    assert "apt-get install bubblewrap" in parts["code"]["detail"]
 
 
 def test_a_wrong_file_is_not_taken_for_the_model(tmp_path: Path) -> None:
