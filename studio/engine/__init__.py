@@ -35,7 +35,8 @@ chat = you.initiate_chat(writer, message="What is 2 + 3?", max_turns=2)
 ```
 
 **Code.** A proxy runs the code blocks it hears in `work_dir`, on this machine, because we said so;
-left out, code is refused. The studio itself runs code only in sandboxes.
+left out, they run in Docker, and {"executor": BoxCodeExecutor("sandbox")} takes bubblewrap. The
+studio itself runs code only in boxes.
 
 ```python
 runner = UserProxyAgent(
@@ -104,6 +105,7 @@ from .compat import Compat
 from .context import RunContext
 from .context_variables import ContextVariables
 from .errors import DefinitionError, EngineError, ModelError
+from .execution.library import BoxCodeExecutor
 from .group_chat import GroupChat
 from .handoffs import (
     ExpressionContextCondition,
@@ -157,6 +159,7 @@ __all__ = [
     "AgentTarget",
     "AssistantAgent",
     "AutoPattern",
+    "BoxCodeExecutor",
     "Cache",
     "ChatResult",
     "CodeExecution",

@@ -40,8 +40,8 @@ class CodeExecution:
 def code_execution_of(config: Mapping[str, Any] | Literal[False] | None) -> CodeExecution | None:
     """AutoGen 0.2's code_execution_config: {"executor": ...} or {"work_dir", "use_docker", ...}.
 
-    Without an executor code runs on this machine only where use_docker is False, given or by
-    AUTOGEN_USE_DOCKER; everywhere else it is refused until there is a sandbox.
+    Without an executor code runs in Docker, in the image that use_docker names, if it does; on this
+    machine only where use_docker is False, given or by AUTOGEN_USE_DOCKER.
     Raises DefinitionError for settings that contradict each other.
     """
     if config is False:
@@ -62,14 +62,17 @@ def code_execution_of(config: Mapping[str, Any] | Literal[False] | None) -> Code
 
 
 def _legacy(config: dict[str, Any]) -> CodeExecutor:
+    from .execution.library import IMAGE, BoxCodeExecutor
     from .execution.local import LegacyCodeExecutor
     from .llm.config_list import wants_docker
 
-    if config.get("use_docker", wants_docker()) is not False:
-        return RefusingExecutor()
-    return LegacyCodeExecutor(
-        work_dir=config.get("work_dir") or "coding", timeout=int(config.get("timeout", 600))
-    )
+    folder, timeout = config.get("work_dir") or "coding", int(config.get("timeout", 600))
+    wanted = config.get("use_docker", wants_docker())
+    if wanted is False:
+        return LegacyCodeExecutor(work_dir=folder, timeout=timeout)
+    image = wanted[0] if isinstance(wanted, list) and wanted else wanted
+    image = image if isinstance(image, str) else IMAGE
+    return BoxCodeExecutor("docker", work_dir=folder, timeout=timeout, image=image)
 
 
 def _executor(config: dict[str, Any]) -> CodeExecutor:
