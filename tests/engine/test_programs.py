@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from studio.engine.execution.local import LegacyCodeExecutor
+from studio.engine.execution.box import Kind
 from studio.engine.library import RULE
+from tests.boxes import KINDS, needed
 from tests.conftest import ROOT, InProcess
 
 from .scripted_server import ScriptedServer, serving
@@ -107,7 +108,7 @@ def test_the_team_of_seven(tmp_path: Path) -> None:
     assert (tmp_path / "paper" / "papers.py").exists()
 
 
-def _stored(studio: InProcess, url: str) -> str:
+def _stored(studio: InProcess, url: str, kind: Kind) -> str:
     """The team of seven as definitions; returns the workflow's id."""
     model = studio.create(
         "models", provider="openai_compatible", model="gpt-4", base_url=url, api_key="sk-x"
@@ -116,7 +117,7 @@ def _stored(studio: InProcess, url: str) -> str:
         "Admin": {"kind": "user_proxy"},
         "Executor": {
             "kind": "user_proxy", "human_input_mode": "NEVER",
-            "code_execution_config": {"last_n_messages": 3},
+            "code_execution_config": {"last_n_messages": 3, "executor": kind},
         },
     }  # fmt: skip
     ids = {
@@ -133,14 +134,14 @@ def _stored(studio: InProcess, url: str) -> str:
 
 
 @pytest.mark.parametrize("restart", [False, True], ids=["", "answered-late"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_studio_holds_the_same_conversation(
-    tmp_path: Path, own_studio: InProcess, restart: bool
+    tmp_path: Path, own_studio: InProcess, kind: Kind, restart: bool
 ) -> None:
-    """Its code is run by an executor that the runner is given; the sandboxes come with issue E."""
-    executor = LegacyCodeExecutor(work_dir=tmp_path / "paper")
-    own_studio.app.state.services.runner.executor_of = lambda _: executor
+    """Its code runs in a box. A program without an executor says a line end before each output."""
+    needed(kind)
     with serving({"any": _script()}) as server:
-        workflow = _stored(own_studio, f"http://127.0.0.1:{server.port}/any/v1")
+        workflow = _stored(own_studio, f"http://127.0.0.1:{server.port}/any/v1", kind)
         session = own_studio.start(workflow, TASK)
         for answer in ("Approved.", "exit"):
             question = own_studio.wait(session, "waiting")["question"]
@@ -154,4 +155,7 @@ def test_the_studio_holds_the_same_conversation(
     said = [(m["agent"], m["content"]) for m in own_studio.messages(session)]
     folder = tmp_path / "program"
     folder.mkdir()
-    assert said == _as_program(folder)
+    assert said == [
+        (who, words.replace("Code output: \n", "Code output: "))
+        for who, words in _as_program(folder)
+    ]
