@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets as randomness
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ log = logging.getLogger("studio.runner")
 Told = Callable[[NetworkRequest], None]
 Network = Literal["none", "open"] | tuple[str, ...]
 KINDS: tuple[Kind, ...] = ("docker", "sandbox")
+LOOK_AGAIN_SECONDS = 10.0
 IMAGE = "python:3-slim"
 LOOK_SECONDS = 3.0  # for a look to end by itself when the studio does
 NETWORK_OFF = (
@@ -98,6 +100,7 @@ class Boxes:
         digest = blake2b(str(settings.home.resolve()).encode(), digest_size=8)
         self.label = digest.hexdigest()
         self._places: dict[str, _Place] = {}
+        self._looked = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     # -- what there is
@@ -109,8 +112,12 @@ class Boxes:
         return self.probes
 
     async def known(self) -> dict[Kind, Probe]:
-        """What the last look has found; the first to ask looks."""
-        return self.probes or await self.look()
+        """What the last look has found; the first to ask looks. Where no box was found, whoever
+        asks later looks again: one may have been installed meanwhile."""
+        is_old = time.monotonic() - self._looked > LOOK_AGAIN_SECONDS
+        if not self.probes or (is_old and not any(p.ready for p in self.probes.values())):
+            return await self.look()
+        return self.probes
 
     def looking(self) -> asyncio.Task[None]:
         """The look that is under way, or a new one; it goes on when nobody waits for it."""
@@ -125,6 +132,7 @@ class Boxes:
     async def _look(self) -> None:
         canary = f"canary-{self.label}"
         self.probes, self.looked_at = await found_boxes(self.settings, canary), now()
+        self._looked = time.monotonic()
         if self.probes["docker"].ready:
             await remove_labelled(canary)  # of looks that were killed
         for kind, probe in self.probes.items():
