@@ -29,9 +29,13 @@ def probe(kind: Kind) -> Probe:
 
 def needed(kind: Kind) -> Kind:
     """The kind, if this machine has it; else the test is skipped, or fails in CI."""
-    found = probe(kind)
+    ready(probe(kind))
+    return kind
+
+
+def ready(found: Probe) -> None:
+    """The same for what a test has looked at itself."""
     if not found.ready:
         if os.environ.get("CI"):
-            pytest.fail(f"CI must have it: {kind}: {found.why}")
-        pytest.skip(f"{kind}: {found.why}")
-    return kind
+            pytest.fail(f"CI must have it: {found.kind}: {found.why}")
+        pytest.skip(f"{found.kind}: {found.why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -74,6 +75,21 @@ HostEntry = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9*_.:\[\]-]+$", "maxLength": 300}),
 ]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=64)]
+
+
+def web_address(value: str, place_of_secrets: str) -> SplitResult:
+    """The parts of an address that programs call. Raises ValueError for what is none, and for one
+    that holds a user or a password: `place_of_secrets` says where those belong."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("this is not an address") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if parts.username or parts.password:
+        raise ValueError(f"put {place_of_secrets}, not into the address")
+    return parts
 
 
 class Strict(BaseModel):

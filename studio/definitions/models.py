@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from .common import Definition, Line, Parameters, Strict, Text
+from .common import Definition, Line, Parameters, Strict, Text, web_address
 
 Provider = Literal[
     "local", "scripted", "openai", "anthropic", "gemini", "openrouter", "groq", "mistral",
@@ -125,15 +125,7 @@ class ModelDefinition(Definition):
         value = value.strip().rstrip("/")
         if not value:
             return value
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("this is not an address") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise ValueError("an address begins with http:// or https:// and a host")
-        if parts.username or parts.password:
-            raise ValueError("put the key into the key field, not into the address")
+        parts = web_address(value, "the key into the key field")
         if parts.query or parts.fragment:
             raise ValueError("an address has no ? and no #")
         return value

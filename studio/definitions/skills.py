@@ -20,7 +20,7 @@ from pydantic import (
 
 from ..engine.schema import FunctionSchema, SchemaError, functions
 from ..engine.tool_text import MAX_NAME, normalize_name
-from .common import Definition, Hosts, Requirement, SecretName, Strict, Text
+from .common import Definition, Hosts, Requirement, SecretName, Strict, Text, web_address
 from .tool_schemas import as_bytes, put_right
 
 MAX_OFFERED = 500  # tools of one server
@@ -112,15 +112,7 @@ class HttpTransport(Strict):
     @field_validator("url")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("this is not an address") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise ValueError("an address begins with http:// or https:// and a host")
-        if parts.username or parts.password:
-            raise ValueError("put what is secret into a secret, not into the address")
+        parts = web_address(value, "what is secret into a secret")
         if parts.fragment or any(c.isspace() or not c.isprintable() for c in value):
             raise ValueError("an address has no # and no spaces")
         return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from studio.engine.execution.docker import default_host, remove_labelled
 from studio.engine.execution.docker_box import DockerBox
 from studio.engine.execution.docker_probe import probe_docker
 from studio.engine.execution.sandbox import SandboxBox, probe_sandbox
+from tests.boxes import ready
 from tests.builders import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,20 +93,12 @@ def answer(ended: Ended) -> Any:
     return json.loads(ended.stdout)
 
 
-def needed(probe: Probe) -> None:
-    """Skips the test where there is no such box."""
-    if not probe.ready:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have {probe.kind}: {probe.why}")
-        pytest.skip(f"{probe.kind}: {probe.why}")
-
-
 @pytest.fixture(params=["sandbox", "docker"])
 def boxes(
     request: pytest.FixtureRequest, probes: dict[Kind, Probe], tmp_path: Path
 ) -> Iterator[Boxes]:
     """The contract of a box holds for both kinds. No test may leave anything running."""
-    needed(probes[request.param])
+    ready(probes[request.param])
     made = Boxes(request.param, tmp_path)
     yield made
     try:
@@ -119,7 +111,7 @@ def boxes(
 @pytest.fixture
 def sandboxes(probes: dict[Kind, Probe], tmp_path: Path) -> Iterator[Boxes]:
     """As `boxes`, of the sandbox alone."""
-    needed(probes["sandbox"])
+    ready(probes["sandbox"])
     made = Boxes("sandbox", tmp_path)
     yield made
     made.nothing_is_left()
@@ -128,7 +120,7 @@ def sandboxes(probes: dict[Kind, Probe], tmp_path: Path) -> Iterator[Boxes]:
 @pytest.fixture
 def containers(probes: dict[Kind, Probe], tmp_path: Path) -> Iterator[Boxes]:
     """As `boxes`, of Docker alone."""
-    needed(probes["docker"])
+    ready(probes["docker"])
     made = Boxes("docker", tmp_path)
     yield made
     asyncio.run(remove_labelled(made.nonce))

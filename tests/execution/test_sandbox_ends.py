@@ -17,7 +17,8 @@ from studio.engine.execution.sandbox import SandboxBox, probe_sandbox
 from tests.builders import until
 from tests.conftest import ROOT
 
-from .conftest import Boxes, needed
+from ..boxes import ready
+from .conftest import Boxes
 
 
 def test_a_broken_bubblewrap_is_an_error_of_the_box(sandboxes: Boxes, tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_job_that_is_cancelled_while_its_sandbox_starts_is_gone_at_once(sandbo
 
 
 def test_the_probe_says_that_code_is_held_here(probes: dict[Kind, Probe], tmp_path: Path) -> None:
-    needed(probes["sandbox"])
+    ready(probes["sandbox"])
     probe = asyncio.run(probe_sandbox(tmp_path))
     assert probe.ready
     assert probe.why.startswith("bubblewrap ")

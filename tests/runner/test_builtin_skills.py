@@ -14,14 +14,14 @@ import pytest
 
 from studio.engine.execution.box import Kind, Probe
 
+from ..boxes import ready
 from ..conftest import serving
-from ..execution.conftest import needed
 from .skill_bench import SKILLS, Bench, recorded
 
 
 @pytest.fixture
 def bench(tmp_path: Path, probes: dict[Kind, Probe]) -> Bench:
-    needed(probes["sandbox"])
+    ready(probes["sandbox"])
     return Bench(tmp_path, "sandbox")
 
 
@@ -239,7 +239,7 @@ def test_a_diagram_that_cannot_be_drawn(
 
 
 def test_they_work_in_a_container_too(tmp_path: Path, probes: dict[Kind, Probe]) -> None:
-    needed(probes["docker"])
+    ready(probes["docker"])
     bench = Bench(tmp_path, "docker")
     assert bench.call("Calculator", "calculate", expression="6 * 7").content == "42"
     assert bench.call("Run Python", "run_python", code="print(1)").content.endswith("\n1")

@@ -11,14 +11,14 @@ import pytest
 from studio.engine.execution.box import Kind, Probe
 from studio.engine.execution.calls import Called
 
-from ..execution.conftest import needed
+from ..boxes import ready
 from .skill_bench import Bench, recorded
 from .upstream import Answering, Asked, Reply
 
 
 @pytest.fixture
 def bench(tmp_path: Path, probes: dict[Kind, Probe]) -> Bench:
-    needed(probes["sandbox"])
+    ready(probes["sandbox"])
     return Bench(tmp_path, "sandbox")
 
 

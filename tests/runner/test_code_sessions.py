@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,7 +112,7 @@ for host, port in (("127.0.0.1", {port}), ("1.1.1.1", 53), ("169.254.169.254", 8
     except OSError:
         print("no", host)
 print(sorted(name for name in os.environ if "STUDIO" in name or "KEY" in name))
-print(os.getuid() != 0 or open("/proc/self/uid_map").read())
+print("uid", os.getuid())
 """
     [event] = ran(played(studio, pair(studio, kind, block(code))))
     lines = event["output"].splitlines()
@@ -121,6 +122,7 @@ print(os.getuid() != 0 or open("/proc/self/uid_map").read())
         "no 127.0.0.1", "no 1.1.1.1", "no 169.254.169.254",
     ]  # fmt: skip
     assert lines[-2] == "[]"
+    assert lines[-1] != "uid 0"
 
 
 def test_hosts_are_agreed_to_once_for_a_workflow(
@@ -191,8 +193,7 @@ def test_stop_ends_what_runs_within_3_seconds_and_another_session_is_not_disturb
     assert session["status"] == "finished"
     assert ran(studio.events(other))[0]["output"] == "42\n"
     assert studio.session(busy)["status"] == "running"
+    began = time.monotonic()
     assert studio.verb(busy, "stop")["status"] == "stopped"
-    events = studio.events(busy)
-    asked, ended = events[-2]["at"], events[-1]["at"]
-    assert events[-1]["kind"] == "session_finished"
-    assert asked[:16] == ended[:16]
+    assert time.monotonic() - began < 3
+    assert studio.events(busy)[-1]["kind"] == "session_finished"

@@ -19,8 +19,8 @@ from studio.engine.execution.sandbox import SandboxBox
 from studio.errors import UnavailableError
 from studio.runner.packages import Preparations, Wanted
 
+from ..boxes import ready
 from ..builders import until
-from ..execution.conftest import needed
 from .wheels import index, make_wheel, only_from
 
 PYTHON = "3.11"
@@ -41,7 +41,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def _sandbox(probes: dict[Kind, Probe]) -> None:
-    needed(probes["sandbox"])
+    ready(probes["sandbox"])
 
 
 async def in_sandbox(folder: Path, packages: Path | None, code: str) -> Ended:
@@ -254,7 +254,7 @@ async def test_what_a_killed_studio_left_is_no_hindrance(tmp_path: Path, shelf: 
 async def test_an_image_with_the_packages(
     tmp_path: Path, shelf: Path, probes: dict[Kind, Probe]
 ) -> None:
-    needed(probes["docker"])
+    ready(probes["docker"])
     make_wheel(shelf, "demo", files={"demo.py": "VERSION = '1.0'\n", "demo.pth": "import demo\n"})
     preparations = Preparations(tmp_path)
     wanted, told = Wanted("docker", ("demo",), image="python:3-slim"), list[str]()

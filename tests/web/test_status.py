@@ -16,6 +16,7 @@ from studio.engine.execution.docker_box import IMAGE
 from studio.engine.execution.docker_flags import LABEL
 from studio.store.disk import disk_use
 
+from ..boxes import needed
 from ..builders import until
 from ..conftest import TOKEN, InProcess, StudioProcess, serving
 from ..machines import with_small_disk, without_boxes
@@ -148,8 +149,7 @@ def test_a_script_is_given_the_part_that_changes(studio: InProcess) -> None:
 
 def test_a_look_removes_what_a_killed_one_has_left(studio: InProcess) -> None:
     page(studio)
-    if studio.get("status")["parts"]["boxes"]["docker"]["status"] != "ok":
-        pytest.skip("no Docker")
+    needed("docker")
     mine = f"{LABEL}=canary-{studio.app.state.services.runner.boxes.label}"
     left = docker("create", "--label", mine, IMAGE, "true").strip()
     try:
