@@ -213,8 +213,7 @@ def test_files_are_attached_dropped_and_removed(
     page.get_by_label("Attach files").set_input_files(tmp_path / "data.csv")
     page.get_by_label("Another message").fill("And again.")
     page.keyboard.press("Control+Enter")
-    page.wait_for_load_state("load")
-    own_studio.wait(session)
+    expect(page.locator(".turn").filter(has_text="Thanks again.")).to_be_visible()
     assert (folder / "data-2.csv").exists()
 
 

@@ -104,8 +104,11 @@ class Running:
         self._stdin = stdin
         self._feeding = feeding
         self._limits = limits
-        self._first = -1  # a pidfd: the first process of a namespace of pids ends as its last
         self._pipes = pipes
+        self._bubblewrap = -1  # pidfds, or -1: it has ended already, or there is none yet
+        self._first = -1  # the first process of a namespace of pids ends as its last
+        with suppress(ProcessLookupError):
+            self._bubblewrap = self._hold(process.pid)
 
     @property
     def exit_code(self) -> int:
@@ -118,9 +121,13 @@ class Running:
         inside = tree(self._process.pid)[1:2]
         if not inside:
             raise SandboxError("the sandbox ended before its program began")
-        self._first = os.pidfd_open(inside[0])
-        self._pipes.callback(os.close, self._first)
+        self._first = self._hold(inside[0])
         self._stdin.write(b"\n")
+
+    def _hold(self, pid: int) -> int:
+        pidfd = os.pidfd_open(pid)
+        self._pipes.callback(os.close, pidfd)
+        return pidfd
 
     def feed(self, data: bytes, *, last: bool = False) -> None:
         if not self._feeding.lost and data:
@@ -157,11 +164,11 @@ class Running:
         for pid in tree(self._process.pid)[1:] if is_starting else []:  # not bound to it yet
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        if self._first >= 0:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+        # Not Process.kill(): it may take the exit code before asyncio does, which then has 255.
+        for pidfd in (self._bubblewrap, self._first):
+            if pidfd >= 0:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
     async def gone(self) -> None:
         """Waits until there is no process of it any more, after `kill`."""
@@ -179,7 +186,7 @@ class Running:
             loop.remove_reader(self._first)
 
     def close(self) -> None:
-        self._first = -1
+        self._bubblewrap = self._first = -1
         self._pipes.close()
 
 
