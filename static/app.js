@@ -440,6 +440,23 @@ document.addEventListener("htmx:after:swap", () => {
   for (const field of $$(".ask-card [aria-invalid=true]")) field.dataset.met = "";
   wrong.focus();
 });
+// Code that may be changed gets its editor when its fold is opened: most people never need its 450 kB.
+const fetched = new Map();
+function fetchScript(source) {
+  if (!fetched.has(source)) {
+    fetched.set(source, new Promise((loaded, failed) => {
+      document.head.append(Object.assign(document.createElement("script"), { src: source, onload: loaded, onerror: failed }));
+    }));
+  }
+  return fetched.get(source);
+}
+async function fetchEditor(fold) {
+  try {
+    for (const source of fold.dataset.needs.split(" ")) await fetchScript(source);
+  } catch { /* the text area serves as well */ }
+}
+for (const fold of $$("details[data-needs][open]")) fetchEditor(fold);
+document.addEventListener("toggle", ({ target }) => { if (target.open && target.dataset.needs) fetchEditor(target); }, true);
 on("click", "[data-show-thread]", (event, link) => {
   const target = $(link.getAttribute("href"));
   if (!target) return;

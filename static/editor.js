@@ -1,5 +1,6 @@
-// A text area with data-editor="python", "json" or "yaml" becomes an editor. The text area stays the
-// field of the form: it holds the text at every moment, and events of typing come from it.
+// A text area with data-editor="python", "json" or "yaml" becomes an editor, with any other word one
+// without colours. The text area stays the field of the form: it holds the text at every moment, and
+// events of typing come from it. data-sends names the button that Ctrl+Enter presses.
 // Tab leaves the editor, as it leaves any field; Ctrl or Cmd with ] and [ moves lines in and out.
 "use strict";
 
@@ -11,7 +12,7 @@
   // The page's own variables, so that both themes hold; what the editor injects beats the layers.
   const theme = C.EditorView.theme({
     "&": { color: "var(--text)", backgroundColor: "var(--code-bg)", font: "var(--m-12)", blockSize: "100%" },
-    "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
+    "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "var(--outline-at, -2px)" },
     ".cm-scroller": { font: "var(--m-12)", lineHeight: "1.6", overflow: "auto" },
     ".cm-content": { caretColor: "var(--text)", paddingBlock: "12px" },
     ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--text)" },
@@ -62,9 +63,9 @@
         C.indentOnInput(), C.bracketMatching(), C.closeBrackets(), C.highlightActiveLine(), C.highlightSelectionMatches(),
         C.search({ top: true }), C.lintGutter(), C.EditorState.tabSize.of(4), C.indentUnit.of("    "),
         C.syntaxHighlighting(colours), theme, ...(language ? [language()] : []),
-        // Ctrl+Enter saves, as everywhere in the form
+        // Ctrl+Enter saves or sends, as everywhere in the form
         C.keymap.of([
-          { key: "Mod-Enter", run: () => { form?.requestSubmit(); return Boolean(form); } },
+          { key: "Mod-Enter", run: () => { form?.requestSubmit(area.dataset.sends && document.getElementById(area.dataset.sends)); return Boolean(form); } },
           ...C.closeBracketsKeymap, ...C.defaultKeymap, ...C.searchKeymap, ...C.historyKeymap,
         ]),
         C.EditorView.contentAttributes.of(attributes),
@@ -85,8 +86,10 @@
     });
     view.contentDOM.addEventListener("blur", () => say(area, "change"));
     label?.addEventListener("click", (event) => { event.preventDefault(); view.focus(); });
+    const hadFocus = document.activeElement === area;
     area.after(view.dom);
     area.hidden = true;
+    if (hadFocus) view.focus();
     area.removeAttribute("required");  // what is hidden cannot be pointed at; the studio says it
     editors.set(area, view);
     tell(view.state);
@@ -122,7 +125,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.key !== "s" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
     const [area] = editors.keys();
-    if (!area?.form) return;
+    if (!area?.form || area.dataset.sends) return;
     event.preventDefault();
     area.form.requestSubmit();
   });

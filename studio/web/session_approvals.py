@@ -38,6 +38,11 @@ class Payload:
         return []
 
     @property
+    def language(self) -> str:
+        """Of `text`."""
+        return self.blocks[0][0] if len(self.blocks) == 1 else "markdown"
+
+    @property
     def hosts(self) -> list[str]:
         hosts = self.given.get("hosts", [])
         return [hosts] if isinstance(hosts, str) else list(hosts)

@@ -97,6 +97,7 @@ def weights() -> Path:
     if not model.is_fetched:
         with ThreadPoolExecutor(1) as thread:  # Playwright's loop holds this one
             thread.submit(asyncio.run, model.fetch()).result()
+    assert model.is_fetched, model.fetching.message
     return model.path
 
 
