@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import secrets as randomness
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS = 60.0  # for a program to begin to speak
 CALL_SECONDS = 60.0
+_UNHEARD = 100  # requests kept of a server that nobody calls
 _LIMITS = BoxLimits(seconds=86_400, output=4 * MB)  # of output: one message
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 # Secrets go in by standard input, before the server has it: no argument shows them.
@@ -71,13 +73,23 @@ def _nobody(_: NetworkRequest) -> None:
 class _Server:
     """One server of one session, and what it offered when it was asked last.
 
-    told  who hears now what it asks of the network: whoever called it last
+    told     who hears now what it asks of the network: whoever called it last
+    unheard  what it asked for while nobody called; whoever calls next hears of it
     """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     connection: Connection | None = None
     offered: dict[str, OfferedTool] = field(default_factory=dict)
-    told: Told = _nobody
+    told: Told | None = None
+    unheard: deque[NetworkRequest] = field(default_factory=lambda: deque(maxlen=_UNHEARD))
+
+    def hear(self, request: NetworkRequest) -> None:
+        (self.told or self.unheard.append)(request)
+
+    def listen(self, told: Told) -> None:
+        self.told = told
+        while self.unheard:
+            told(self.unheard.popleft())
 
     async def close(self) -> None:
         if self.connection is not None:
@@ -121,7 +133,7 @@ class McpServers:
         """
         started = time.monotonic()
         server = self._server(session_id, _name(skill_id, secrets))
-        server.told = told
+        server.listen(told)
         use = _Use(self, session_id, _name(skill_id, secrets), skill, secrets, owner)
         try:
             answer = await use.answer(server, function, dict(arguments))
@@ -135,7 +147,7 @@ class McpServers:
             )
         finally:
             if server.told is told:
-                server.told = _nobody
+                server.told = None
         return Called(answer.ok, answer.content, answer.value, seconds=time.monotonic() - started)
 
     async def tools(
@@ -251,9 +263,7 @@ class _Use:
             environment=_ENVIRONMENT,
             limits=_LIMITS,
         )
-        return await self.servers.boxes.start(
-            self.session_id, self.name, needs, job, lambda request: server.told(request)
-        )
+        return await self.servers.boxes.start(self.session_id, self.name, needs, job, server.hear)
 
     async def _headers(self, transport: HttpTransport) -> dict[str, str]:
         """The values of the secrets. One that is bound to a host goes to no other."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import urllib.request
 
@@ -90,6 +91,9 @@ def called(request: dict, name: str, arguments: dict) -> None:
         answer(request, text("still here"))
     elif wish.startswith("http"):
         answer(request, text(fetched(wish)))
+    elif wish.startswith("later "):
+        threading.Timer(0.5, fetch_later, [wish.removeprefix("later ")]).start()
+        answer(request, text("it will be"))
     elif wish == "asks":
         asked(request)
     else:
@@ -102,6 +106,11 @@ def fetched(url: str) -> str:
             return response.read().decode()
     except OSError as error:
         return f"not fetched: {error}"
+
+
+def fetch_later(url: str) -> None:
+    with open("later", "w") as file:
+        file.write(fetched(url))
 
 
 def asked(request: dict) -> None:

@@ -282,7 +282,7 @@ def test_secrets_reach_the_program_and_no_command_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_reaches_the_hosts_that_are_named(tmp_path: Path, kind: Kind) -> None:
-    """And after it was started again; who calls it is told what it asked for."""
+    """And after it was started again; who calls it is told what it asked for, also before."""
     heard: list[tuple[str, bool]] = []
 
     async def run() -> None:
@@ -299,12 +299,16 @@ def test_a_server_reaches_the_hosts_that_are_named(tmp_path: Path, kind: Kind) -
             assert "403" in await say("http://other.example/")
             await say("crash")
             assert "403" in await say("http://another.example/")
+            await say("later http://late.example/")
+            file = here.boxes.files.work_dir(SESSION).with_name("mcp-odd") / "later"
+            await asyncio.to_thread(until, lambda: file.exists() and "403" in file.read_text())
+            await say("hello")
             shut = await here.chosen()
             await here.mcp.close_session(SESSION)
             assert "not fetched" in (await here.say(shut, "http://other.example/")).content
 
     asyncio.run(run())
-    assert heard == [("other.example", False), ("another.example", False)]
+    assert heard == [(f"{name}.example", False) for name in ("other", "another", "late")]
 
 
 def test_a_look_leaves_nothing_behind(tmp_path: Path) -> None:
