@@ -47,7 +47,7 @@ def busy(launch: Launch, fake: FakeOpenAI) -> tuple[StudioProcess, list[str], li
     for one in over:
         studio.wait(one)
     slow = studio.model(fake.endpoint(itl=0.02), api_key=KEY)
-    talking = [studio.start(studio.group(slow, slow, max_round=60)) for _ in range(10)]
+    talking = [studio.start(studio.group(slow, slow, max_round=600)) for _ in range(10)]
     return studio, over, talking
 
 

@@ -43,7 +43,7 @@ class Place:
         self.database = Database(given.database)
         self.boxes = Boxes(given, Files(home), Preparations(home))
         known = KnownSecrets(self.database, self.vault)
-        self.mcp = McpServers(self.boxes, given, known, open_seconds=30, call_seconds=5)
+        self.mcp = McpServers(self.boxes, given, known, open_seconds=30, call_seconds=20)
 
     def odd(self, manner: str = "well", skill_id: str = "odd", **more: Any) -> McpSkillDefinition:
         """A skill of the server that misbehaves, which is laid into its working folder."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ async def proxied(
 ) -> AsyncIterator[Asker]:
     """A proxy in home/work. `names` is all that is found when names are looked up.
 
-    At the end nothing of it may be left: no socket, no task.
+    At the end nothing of it may be left: no socket, no task. A server of the tests hears of the end
+    when the kernel has told it, which may be later.
     """
     given = names or {}
 
@@ -110,7 +112,7 @@ async def proxied(
     async with proxy.serving(asker.work_dir):
         yield asker
     assert not (asker.work_dir / NETWORK_SOCKET).exists()
-    assert asyncio.all_tasks() <= before
+    assert asyncio.all_tasks() - _served() <= before
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,21 +147,31 @@ class Served:
 
 @asynccontextmanager
 async def server(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serves connections on 127.0.0.1; gives the port."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError):
-            await handler(reader, writer)
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    """Serves connections on 127.0.0.1, each to its end; gives the port."""
+    listening = await asyncio.start_server(partial(_serve, handler), "127.0.0.1", 0, ssl=tls)
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:
         listening.close()
         await listening.wait_closed()
+        if left := _served():
+            await asyncio.wait(left, timeout=10)
+
+
+async def _serve(
+    handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    with suppress(OSError, EOFError):
+        await handler(reader, writer)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+def _served() -> set[asyncio.Task[Any]]:
+    """The connections to servers of the tests that have not ended."""
+    tasks = asyncio.all_tasks()
+    return {task for task in tasks if getattr(task.get_coro(), "cr_code", None) is _serve.__code__}
 
 
 @asynccontextmanager

@@ -29,8 +29,7 @@ def _skills() -> Iterator[PythonSkillDefinition]:
     for slug, text in bundles().items():
         for body in load_bundle(text).bodies["skills"]:
             skill = SKILL.validate_python(body)
-            if slug.startswith("skill-"):
-                assert isinstance(skill, PythonSkillDefinition)
+            if slug.startswith("skill-") and isinstance(skill, PythonSkillDefinition):
                 yield skill
 
 

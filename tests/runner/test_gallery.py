@@ -150,6 +150,7 @@ def _prepare(gallery: InProcess, workflow: str) -> None:
     found = until(
         lambda: gallery.get("preparations", workflow=workflow)["items"],
         lambda items: all(item["state"] != "running" for item in items),
+        60,
     )
     assert [item for item in found if item["state"] != "ready"] == []
 

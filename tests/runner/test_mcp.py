@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from studio.definitions.bundle import load_bundle
+from studio.definitions.gallery import bundles
+from studio.definitions.skills import McpSkillDefinition
 from studio.engine.errors import SandboxError
 from studio.engine.execution.box import Kind
 from studio.engine.execution.calls import MAX_TEXT
@@ -22,23 +25,23 @@ from ..boxes import KINDS
 from ..builders import until
 from .mcp_places import ROOT, SESSION, all_of, place, skill
 
-TIME = {"kind": "stdio", "command": ["python3", "-m", "mcp_server_time"]}
+TIME = load_bundle(bundles()["skill-time-zones"]).bodies["skills"][0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_server_from_the_index_is_listed_and_called(tmp_path: Path, kind: Kind) -> None:
+def test_the_server_of_the_gallery_is_fetched_listed_and_called(tmp_path: Path, kind: Kind) -> None:
     async def run() -> None:
         async with place(tmp_path / "home", kind) as here:
-            found = skill(TIME, packages=["mcp-server-time"])
+            found = McpSkillDefinition.model_validate(TIME)
             preparations, wanted = here.boxes.preparations, here.wanted(found)
             await preparations.forget(wanted)
             with pytest.raises(SandboxError, match="mcp-server-time"):
                 await here.tools(found)
             await preparations.prepare(wanted)
             tools = await here.tools(found)
-            assert [t.name for t in tools] == ["get_current_time", "convert_time"]
-            assert tools[0].parameters["required"] == ["timezone"]
-            found = all_of(found, tools)
+            assert all(
+                chosen.same_as(tool) for chosen, tool in zip(found.offered, tools, strict=True)
+            )
             told = await here.call(found, "get_current_time", timezone="Europe/Paris")
             assert told.ok
             assert told.value["timezone"] == "Europe/Paris"
@@ -75,13 +78,14 @@ def test_a_server_that_crashes_or_hangs_is_started_again(tmp_path: Path, kind: K
     async def run() -> None:
         async with place(tmp_path / "home", kind) as here:
             found = await here.chosen()
-            here.mcp.call_seconds = 2
             crashed = await here.say(found, "crash")
             assert not crashed.ok
             assert "the reason for the crash" in crashed.content
             assert "the reason for the crash" in crashed.errors
             assert (await here.say(found, "hello")).content == "hello"
+            usual, here.mcp.call_seconds = here.mcp.call_seconds, 2
             hung = await here.say(found, "hang")
+            here.mcp.call_seconds = usual
             assert (hung.ok, hung.limit) == (False, "the time limit of 2 s")
             assert 2 <= hung.seconds < 10
             assert (await here.say(found, "again")).content == "again"
@@ -189,7 +193,8 @@ def test_a_server_that_cannot_be_spoken_to_says_why(
     async def run() -> None:
         async with place(tmp_path / "home") as here:
             here.odd()
-            here.mcp.open_seconds = 2
+            if "within 2 s" in words:
+                here.mcp.open_seconds = 2
             found = skill({"kind": "stdio", "command": command})
             started = time.monotonic()
             with pytest.raises(ServerError, match=words):

@@ -44,8 +44,8 @@ def test_a_server_is_listed_called_and_found_again(tmp_path: Path) -> None:
                 here.mcp.call_seconds = 1
                 late = await here.call(found, "wait", seconds=30)
                 assert (late.ok, late.limit) == (False, "the time limit of 1 s")
-                assert (await here.call(found, "add", a=2, b=2)).content == "4"
                 here.mcp.call_seconds = 20
+                assert (await here.call(found, "add", a=2, b=2)).content == "4"
                 call = asyncio.create_task(here.call(found, "wait", seconds=30))
                 assert (await here.call(found, "add", a=0, b=0)).ok
                 server.end()
@@ -157,7 +157,6 @@ def test_a_server_that_is_none_gets_no_further(tmp_path: Path, manner: str) -> N
         server, at_port = await listen("/mcp", answer)
         try:
             async with place(tmp_path / "home") as here:
-                here.mcp.open_seconds = 5
                 await here.keep("TOKEN", "abc-123456")
                 with pytest.raises(ServerError, match="cannot be used") as told:
                     await here.tools(at(f"http://127.0.0.1:{at_port}/mcp", Authorization="TOKEN"))

@@ -112,7 +112,9 @@ def test_garbage_is_answered_or_ended(tmp_path: Path, seed: int) -> None:
             for _ in range(60):
                 answer = await asker.ask(chance.randbytes(chance.choice((1, 10, 5_000, 200_000))))
                 assert parsed(answer)[0] in (0, 400, 408, 431)
-            many = [chance.randbytes(50) + b"\r\n\r\n" for _ in range(100)]
+        assert asker.told == []
+        many = [chance.randbytes(50) + b"\r\n\r\n" for _ in range(100)]
+        async with proxied(tmp_path, ("good.example",)) as asker:
             answers = await asyncio.gather(*map(asker.ask, many))
             assert {parsed(a)[0] for a in answers} == {400}
         assert asker.told == []

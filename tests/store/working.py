@@ -8,6 +8,8 @@ from pathlib import Path
 
 from studio.store.files import Files, Saved
 
+from ..builders import let_pass
+
 ONE = "5e551000000000000000"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -21,6 +23,7 @@ class Session:
 
     def run(self, work: Callable[[], object]) -> Saved:
         before = self.files.before(self.work)
+        let_pass(0.01)  # clocks of files tick every 10 ms or less; a box takes longer to start
         work()
         return asyncio.run(self.files.saved(ONE, self.work, before))
 

@@ -24,6 +24,17 @@ def _all(studio: InProcess, one: str, **options: object) -> list[Sent]:
         return list(messages)
 
 
+def _all_live(studio: InProcess, one: str, held: Endpoint) -> list[Sent]:
+    """All of a session whose first reply is held until the stream has shown some of it."""
+    seen: list[Sent] = []
+    with studio.stream(one) as messages:
+        for message in messages:
+            seen.append(message)
+            if message.event == "delta":
+                held.release()
+    return seen
+
+
 @pytest.fixture(scope="module")
 def ended(studio: InProcess, fake: FakeOpenAI) -> str:
     model = studio.model(fake.endpoint())
@@ -38,9 +49,10 @@ def _held(studio: InProcess, fake: FakeOpenAI) -> tuple[str, Endpoint]:
 
 
 def test_a_live_stream_ends_with_exactly_the_log(studio: InProcess, fake: FakeOpenAI) -> None:
-    slow = studio.model(fake.endpoint(itl=0.01, tokens=12))
+    endpoint = fake.endpoint("held", times=1, itl=0.01, tokens=12)
+    slow = studio.model(endpoint)
     one = studio.start(studio.group(slow, slow, max_round=6))
-    messages = _all(studio, one)
+    messages = _all_live(studio, one, endpoint)
     events = studio.events(one)
     check_log(studio.session(one), events)
     assert _rows(messages) == events
@@ -49,11 +61,11 @@ def test_a_live_stream_ends_with_exactly_the_log(studio: InProcess, fake: FakeOp
 
 
 def test_live_text_adds_up_to_what_was_said(studio: InProcess, fake: FakeOpenAI) -> None:
-    slow = studio.model(fake.endpoint(itl=0.01, tokens=20))
-    one = studio.start(studio.pair(slow, max_turns=3))
+    endpoint = fake.endpoint("held", times=1, itl=0.01, tokens=20)
+    one = studio.start(studio.pair(studio.model(endpoint), max_turns=3))
     shown: dict[int, str] = {}
     said: dict[int, str] = {}
-    for message in _all(studio, one):
+    for message in _all_live(studio, one, endpoint):
         turn = message.data.get("turn", 0)
         if message.event == "delta":
             assert message.id is None
@@ -114,13 +126,18 @@ def test_a_last_event_id_beyond_the_end_does_not_hang_a_live_session(
 
 def test_who_joins_in_mid_turn_gets_the_text_so_far(studio: InProcess, fake: FakeOpenAI) -> None:
     one, held = _held(studio, fake)
+    so_far = "One two three word "
+    shown = ""
     with studio.stream(one) as messages:
-        first = next(m for m in messages if m.event == "delta")
-    assert first.data["offset"] == 0
+        deltas = (m.data for m in messages if m.event == "delta")
+        while shown != so_far:
+            delta = next(deltas)
+            assert delta["offset"] == len(shown)
+            shown += delta["text"]
     with studio.stream(one) as messages:
         joined = next(m for m in messages if m.event == "delta")
         assert (joined.data["offset"], joined.data["turn"]) == (0, 2)
-        assert joined.data["text"] == "One two three word "
+        assert joined.data["text"] == so_far
         held.release()
         rest = list(messages)
     assert rest[-1].event == "session_finished"
