@@ -28,6 +28,7 @@ from .mcp_places import ROOT, SESSION, all_of, place, skill
 TIME = load_bundle(bundles()["skill-time-zones"]).bodies["skills"][0]
 
 
+@pytest.mark.timeout(300)  # an index gives it in its own time
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_server_of_the_gallery_is_fetched_listed_and_called(tmp_path: Path, kind: Kind) -> None:
     async def run() -> None:

@@ -119,7 +119,7 @@ def test_a_caller_that_gives_up_does_not_end_the_writer(database: Database) -> N
         await asyncio.gather(waiting, return_exceptions=True)
         go.set()
         await blocking
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await database.write(_put("next"))
 
     asyncio.run(give_up())
