@@ -625,6 +625,17 @@ on("input", "[data-names-node]", (_, field) => {
   }
 });
 on("htmx:after:swap", "[data-part]", (_, part) => part.dispatchEvent(new Event("input", { bubbles: true })));
+let held = null;  // a form that waits for a part: it would be sent without what is disabled
+on("submit", "form:has([data-part]:disabled)", (event, form) => {
+  event.preventDefault();
+  held = { form, submitter: event.submitter };
+});
+document.addEventListener("htmx:after:swap", () => {
+  const waiting = held;
+  held = null;
+  waiting?.form.requestSubmit(waiting.submitter);
+});
+for (const name of ["htmx:error", "htmx:response:error"]) document.addEventListener(name, () => { held = null; });
 
 // ---- files of a message: each is sent as soon as it is chosen or dropped, and the form only names it
 

@@ -17,8 +17,8 @@ from .fake_openai import Endpoint
 
 T = TypeVar("T")
 Json = dict[str, Any]
-SECONDS = 20.0
-IDLE_SECONDS = 6.0  # less than the pause between pings: a stream that only pings has hung
+SECONDS = 40.0
+IDLE_SECONDS = 12.0  # less than the pause between pings: a stream that only pings has hung
 TERMINAL = ("finished", "failed", "stopped")
 # ARCHITECTURE section 6. Written down a second time on purpose: a log is checked against the
 # promise, not against the table that made it.
@@ -61,7 +61,7 @@ def in_parallel(work: Callable[[], T], times: int, threads: int = 8) -> list[T]:
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(work) for _ in range(times)]
         try:
-            return [future.result(30) for future in futures]
+            return [future.result(SECONDS) for future in futures]
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -81,7 +81,7 @@ class Api:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx2.Client(base_url=url, headers=headers, timeout=15, trust_env=False)
+        self.http = httpx2.Client(base_url=url, headers=headers, timeout=SECONDS, trust_env=False)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return self.http.request(method, f"/api/{path}", json=body, **options)

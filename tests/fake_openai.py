@@ -47,6 +47,7 @@ class Endpoint:
     times         how many requests misbehave before the rest are answered well; None is all
     retry_after   seconds, for `busy`
     pad           characters before the echoed key, for `unauthorized` and `malformed`
+    waits         whether `echo` begins only after `release`
     """
 
     url: str
@@ -57,6 +58,7 @@ class Endpoint:
     times: int | None = None
     retry_after: str = "0"
     pad: int = 0
+    waits: bool = False
     requests: list[Received] = field(default_factory=list)
     nonces: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -219,6 +221,8 @@ async def _unauthorized(request: web.Request, endpoint: Endpoint) -> web.StreamR
 async def _echo(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     """Says the key that it was sent back in its reply, three letters at a time."""
     response = await _streaming(request)
+    if endpoint.waits:
+        await _released(endpoint)
     key = request.headers.get("Authorization", "").removeprefix("Bearer ")
     said = f"It is {key}, or {base64.b64encode(key.encode()).decode()}, and that was it."
     for start in range(0, len(said), 3):

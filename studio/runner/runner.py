@@ -49,7 +49,7 @@ from .states import Status, check_move
 from .worker import Worker
 
 P = ParamSpec("P")
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.5  # of the 3 that are promised
 NAME_LENGTH = 80
 TIME_OUT = "time-out"  # who answers when nobody does
 

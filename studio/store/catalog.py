@@ -84,10 +84,15 @@ class Catalog:
         return await self.view(owner, stored)
 
     async def set_draft(
-        self, owner: str, noun: Noun, one: str, draft: dict[str, Any] | None
+        self,
+        owner: str,
+        noun: Noun,
+        one: str,
+        draft: dict[str, Any] | None,
+        if_match: int | None = None,
     ) -> dict[str, Any]:
         stored = await self.database.write(
-            lambda c: definitions.set_draft(c, owner, noun, one, draft)
+            lambda c: definitions.set_draft(c, owner, noun, one, draft, if_match)
         )
         return await self.view(owner, stored)
 

@@ -233,9 +233,17 @@ def use_counts(connection: Connection, owner: str) -> dict[str, int]:
 
 
 def set_draft(
-    connection: Connection, owner: str, noun: Noun, one: str, draft: dict[str, Any] | None
+    connection: Connection,
+    owner: str,
+    noun: Noun,
+    one: str,
+    draft: dict[str, Any] | None,
+    if_match: int | None = None,
 ) -> Stored:
-    get(connection, owner, noun, one)
+    """Keeps or drops a draft; not where `if_match` is no longer the revision."""
+    current = get(connection, owner, noun, one)
+    if if_match is not None and if_match != current.revision:
+        return current
     text = None if draft is None else _json(draft)
     connection.execute(update(definition).where(definition.c.id == one).values(draft=text))
     return get(connection, owner, noun, one)

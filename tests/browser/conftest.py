@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+)
 
 from studio.runner.local_model import BuiltInModel
 from tests.conftest import ROOT, InProcess, StudioProcess
@@ -25,6 +33,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
+PATIENCE = 30_000  # ms; what `expect` has of its own, 5 s, is little on a busy machine
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -34,6 +43,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("CI must have a Chromium")
         pytest.skip("no Chromium: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE)
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     yield browser
     browser.close()
@@ -79,7 +89,7 @@ def browse(chromium: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         watched.append(Watched(context))
         page = watched[-1].page
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(studio.login)
         return page
 

@@ -197,9 +197,9 @@ def test_moving_and_removing_rows_is_kept_as_a_draft(
     page = browse(own_studio)
     page.goto(f"{own_studio.url}/agents/{one}")
     handoffs = fold(page, "Handoffs")
-    with page.expect_response(re.compile("autosave")):
-        row(handoffs, 0).get_by_label("Remove").click()
-        row(handoffs, 0).get_by_label("Move down").click()
+    for button in ("Remove", "Move down"):
+        with page.expect_response(re.compile("autosave")):
+            row(handoffs, 0).get_by_label(button).click()
     page.reload()
     handoffs = fold(page, "Handoffs")
     words = [row(handoffs, n).get_by_label("In these words").input_value() for n in range(2)]

@@ -88,7 +88,7 @@ def test_pictures_stand_in_the_turn_and_lead_to_the_file(
     page.goto(f"{made.studio.url}/sessions/{made.id}")
     picture = page.locator(".turn figure.artifact img[alt='plot.png']")
     picture.scroll_into_view_if_needed()
-    page.wait_for_function("image => image.naturalWidth === 320", arg=picture.element_handle())
+    expect(picture).to_have_js_property("naturalWidth", 320)
     page.get_by_role("link", name="plot.png").first.click()
     expect(page.locator(".preview-image img")).to_be_visible()
     page.get_by_role("link", name="turn 4").click()

@@ -111,7 +111,7 @@ def test_the_pair_fetches_draws_and_its_files_are_seen_and_taken_home(
     expect(turn.locator(".requests")).to_contain_text("news.example is not among")
     picture = turn.locator("figure.artifact img[alt='gains.png']")
     picture.scroll_into_view_if_needed()
-    page.wait_for_function("image => image.naturalWidth === 320", arg=picture.element_handle())
+    expect(picture).to_have_js_property("naturalWidth", 320)
     page.get_by_role("tab", name="Artifacts").click()
     page.locator(".file").get_by_role("link", name="gains.csv").click()
     expect(page.locator("tbody tr")).to_have_count(20)
@@ -179,7 +179,8 @@ def test_a_skill_of_ones_own_is_called_after_an_approval_in_the_page(
     page.get_by_role("button", name="Reject").click()
     page.locator(".judged", has_text="rejected: Ask for less").wait_for()
     page.locator(".ask-card summary", has_text="Change it").click()
-    arguments = page.get_by_role("textbox", name="Arguments")
+    editor = page.locator(".cm-content")  # it comes a moment after its fold was opened
+    arguments = page.get_by_role("textbox", name="Arguments").and_(editor)
     arguments.fill('{"amount": ')
     page.get_by_role("button", name="Run what I changed").click()
     page.get_by_text("Write a JSON object").wait_for()

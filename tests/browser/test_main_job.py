@@ -14,10 +14,14 @@ from playwright.sync_api import Page
 
 import tests.conftest
 from studio.web.markdown import to_html
-from tests.builders import Api
+from tests.builders import Api, until
 from tests.conftest import StudioProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.model,
+    pytest.mark.timeout(300, func_only=True),  # fetching the model takes as long as it takes
+]
 AGENTS = {
     "Poet": "You write short poems about the sea. Answer with eight lines.",
     "Sailor": "You tell long stories about ships and storms.",
@@ -65,10 +69,10 @@ def create_group(page: Page, url: str) -> None:
 
 
 def wait_in_mid_turn(page: Page, turn: int) -> None:
-    """Waits until a turn is being written and some of its text is on the page."""
+    """Waits until this turn or a later one is being written and some of it is on the page."""
     page.wait_for_function(
-        "n => { const t = document.querySelector(`#turn-${n} .streaming`);"
-        " return t && t.textContent.length > 12; }",
+        "n => [...document.querySelectorAll('#turns .streaming')].some("
+        "t => t.closest('.turn').id.slice('turn-'.length) >= n && t.textContent.length > 12)",
         arg=turn,
         timeout=120_000,
     )
@@ -113,7 +117,7 @@ def test_forms_session_reload_and_crash(
     assert len(messages) == 6
     assert {m["agent"] for m in messages} == set(AGENTS)
     expected = [(m["agent"], rendered(m["content"])) for m in messages]
-    assert page_log(page) == expected
+    until(lambda: page_log(page), lambda log: log == expected)  # its end is told before its text
     page.reload()
     assert page_log(page) == expected
     _check_log(again, session)

@@ -66,6 +66,7 @@ def test_what_a_form_refuses_is_shown_as_text(
             field.fill(typed[-1])
     page.get_by_role("button", name=f"Create {noun[:-1]}").click()
     page.locator("[aria-invalid=true]").first.wait_for()
+    page.wait_for_load_state("load")
     assert page.evaluate("window.__x") is None
     values = _values(page)
     assert [text for text in typed if text not in values] == []

@@ -133,6 +133,7 @@ def test_a_graph_is_built_by_hand(
     expect(page.locator(".edge-row")).to_have_count(4)
     expect(picture.locator("svg.dag > g.box")).to_have_count(3)
     page.get_by_role("button", name="Save revision 2").click()
+    page.get_by_text("Saved.", exact=True).wait_for()  # the toast of before may still be there
     made = saved(own_studio, page)
     assert [n["id"] for n in made["nodes"]] == ["plan", "writer", "critic"]
     assert [(e["from"], e["to"]) for e in made["edges"]] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -90,6 +90,7 @@ def test_a_host_stands_there_once_and_there_are_fifty_at_most() -> None:
         Hosts(hosts=[f"h{i}.example" for i in range(51)])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.from_regex(r"[a-z0-9.:\[\]%x-]{0,40}", fullmatch=True))
 def test_any_text_is_a_name_or_an_error_in_words(text: str) -> None:
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine import CodeExecution, ConversableAgent, a_initiate_chat
@@ -70,6 +70,7 @@ def test_inferring_a_language_warns_nobody() -> None:
     assert not caught
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="`\n\r \tpyx1", max_size=60))
 def test_no_text_breaks_the_extraction(text: str) -> None:
     for block in code_blocks(text):
@@ -83,9 +84,9 @@ def test_no_text_breaks_the_extraction(text: str) -> None:
 )
 def test_hostile_fences_cost_no_time(text: str) -> None:
     """50 KB of model output must not hold the event loop, and with it every other session."""
-    started = time.perf_counter()
+    started = time.thread_time()
     code_blocks(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def _heard(*items: str) -> list[dict[str, Any]]:

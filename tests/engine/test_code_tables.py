@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine.execution.extract import (
@@ -94,10 +94,10 @@ def test_what_is_moved_to_nowhere(code: str) -> None:
 )
 def test_hostile_code_costs_no_time(code: str) -> None:
     """It holds the event loop, and with it every other session."""
-    started = time.perf_counter()
+    started = time.thread_time()
     assert dangerous("sh", code) is None
     silence_pip(code, "sh")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,7 @@ def test_no_name_leaves_the_working_directory(name: str) -> None:
         file_name_of(f"# filename: {name}", WORK)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="./a\\~ \n", max_size=20))
 def test_every_name_is_inside_or_refused(name: str) -> None:
     try:

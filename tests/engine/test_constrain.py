@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine.llm.constrain import (
@@ -116,6 +116,7 @@ def test_what_a_grammar_lets_through(rule: ReplyRule, text: str, is_allowed: boo
     assert accepts(written, text) is is_allowed
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=4))
 def test_any_item_makes_a_grammar_that_can_be_read(items: list[str]) -> None:
     """Items come from a model's list: quotes, backslashes and control characters included."""

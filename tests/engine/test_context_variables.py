@@ -140,10 +140,10 @@ def test_long_chains_are_fine_and_too_long_a_text_is_not() -> None:
     "text", ["1" * 9999, "'" + "\\" * 9998, "'a" * 4999, "${" * 4999, " " * 9999]
 )
 def test_hostile_texts_are_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(DefinitionError):
         ContextExpression(text)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_variables_are_a_dict_with_ag2s_methods() -> None:

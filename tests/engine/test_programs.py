@@ -144,14 +144,14 @@ def test_the_studio_holds_the_same_conversation(
         workflow = _stored(own_studio, f"http://127.0.0.1:{server.port}/any/v1", kind)
         session = own_studio.start(workflow, TASK)
         for answer in ("Approved.", "exit"):
-            question = own_studio.wait(session, "waiting")["question"]
+            question = own_studio.wait(session, "waiting", seconds=60)["question"]
             if restart:
                 own_studio.verb(session, "pause")
                 own_studio.verb(session, "resume")
-                own_studio.wait(session, "waiting")
+                own_studio.wait(session, "waiting", seconds=60)
             said = {"question": question["question"], "text": answer}
             own_studio.post(f"sessions/{session}/answer", said)
-        own_studio.wait(session, "finished")
+        own_studio.wait(session, "finished", seconds=60)
     said = [(m["agent"], m["content"]) for m in own_studio.messages(session)]
     folder = tmp_path / "program"
     folder.mkdir()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine.prompting import (
@@ -98,6 +98,7 @@ def test_what_was_filled_in_is_not_filled_again() -> None:
     assert found.fill("{task}{last}{list}") == "{last}{choice}{task}"
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_filling_never_fails(template: str, last: str) -> None:
     found = facts(_said(last), "task")
@@ -198,6 +199,6 @@ def test_removing_a_control_token_leaves_none_behind(text: str) -> None:
 )
 def test_odd_white_space_costs_no_time(text: str) -> None:
     """A model's answer may hold 2 million characters; reading it must not stop the studio."""
-    started = time.perf_counter()
+    started = time.thread_time()
     facts(_said(text), "task")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5

@@ -132,14 +132,14 @@ def test_killed_at_every_effect_and_resumed_the_log_is_as_undisturbed(
 
 @dataclass
 class Slowed(Mortal):
-    """One agent's models answer late."""
+    """One agent's models never answer in this life; what was recorded before counts."""
 
     slow: str = ""
 
     async def do(self, effect: Effect, perform: Perform) -> Outcome:
         async def slowly(attempt: int) -> dict[str, Any]:
             if effect.agent == self.slow:
-                await asyncio.sleep(0.05)
+                await asyncio.Event().wait()
             return await perform(attempt)
 
         return await super().do(effect, slowly)

@@ -17,7 +17,7 @@ from studio.streaming.bus import Bus
 
 from .store_home import StoreHome
 
-SECONDS = 5.0
+SECONDS = 30.0
 
 
 @pytest.fixture

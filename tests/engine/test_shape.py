@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine.llm.models import ModelSpec, Profile, estimate_tokens
@@ -135,6 +135,7 @@ def test_a_tool_result_never_comes_first() -> None:
     assert left_out == 4
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=400)), min_size=1),
     st.integers(600, 3000),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -69,12 +69,14 @@ class TestArguments:
     def test_a_string_that_ends_in_a_backslash(self) -> None:
         assert read_arguments('{"a": "c:\\\\",\n"b": "x\ny"}') == {"a": "c:\\", "b": "x\ny"}
 
+    @settings(deadline=None)
     @given(st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=5))
     def test_good_json_keeps_its_meaning(self, value: Any) -> None:
         asked = {"value": value}
         for text in (json.dumps(asked), json.dumps(asked, indent=1, ensure_ascii=False)):
             assert read_arguments(text) == asked
 
+    @settings(deadline=None)
     @given(st.text(alphabet='"\\{}\n\ta:,'))
     def test_no_text_takes_long_or_raises(self, text: str) -> None:
         assert isinstance(read_arguments(text), dict | str)
@@ -126,6 +128,7 @@ class TestNames:
     def test_the_longest_valid_name(self) -> None:
         assert assert_valid_name("x" * 64) == "x" * 64
 
+    @settings(deadline=None)
     @given(st.text(min_size=1))
     def test_a_normalised_name_is_valid(self, name: str) -> None:
         assert assert_valid_name(normalize_name(name))

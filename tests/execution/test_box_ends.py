@@ -63,7 +63,7 @@ def _closed(boxes: Boxes) -> None:
         await asyncio.to_thread(until, (boxes.work_dir() / "started").exists)
         await box.close()
         await asyncio.to_thread(boxes.nothing_is_left)
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=20)
         assert task.done()
         task.exception()
 

@@ -104,10 +104,10 @@ def test_each_program_that_runs_on_has_a_container_of_its_own(
         await box.run(containers.job("print(1)"))
         assert len(await asyncio.to_thread(_labelled, engine, containers.nonce)) == 3
         await processes[0].kill()
-        assert len(await asyncio.to_thread(_labelled, engine, containers.nonce)) == 2
+        await asyncio.to_thread(until, containers.containers, lambda found: len(found) == 2, 10)
 
     containers.use(count)
-    assert _labelled(engine, containers.nonce) == []
+    containers.nothing_is_left()
 
 
 def test_a_container_that_was_taken_away_is_made_anew(containers: Boxes, engine: Any) -> None:
@@ -164,8 +164,7 @@ def test_a_studio_that_is_killed_leaves_no_container(containers: Boxes, engine: 
             until(lambda: _labelled(engine, label), lambda found: len(found) == 2)
         finally:
             studio.send_signal(signal.SIGKILL)
-    until(lambda: _labelled(engine, label), lambda found: not found, 10)
-    until(containers.processes, lambda found: not found, 10)
+    containers.nothing_is_left()
 
 
 def test_what_was_left_is_found_by_its_label(containers: Boxes, engine: Any) -> None:

@@ -50,7 +50,7 @@ def test_a_sandbox_that_is_closed_while_it_starts_runs_nothing(sandboxes: Boxes)
             jobs = [asyncio.create_task(box.run(sandboxes.job(STAYS))) for _ in range(2)]
             talk = asyncio.create_task(box.start(sandboxes.job(STAYS)))
             await asyncio.wait({talk}, timeout=milliseconds / 1000)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await box.close()
                 ends = await asyncio.gather(talk, *jobs, return_exceptions=True)
             sandboxes.nothing_is_left()

@@ -116,9 +116,9 @@ def test_names_that_are_taken(own_studio: InProcess, clash: str) -> None:
      "x: " + "y" * 1_100_000, "\x00", "a: \ud800".encode("utf-8", "replace").decode()],
 )  # fmt: skip
 def test_a_document_that_is_none(studio: InProcess, document: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     studio.refused("POST", "import", {"document": document})
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_each_problem_is_told_with_its_place(studio: InProcess) -> None:

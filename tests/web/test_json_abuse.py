@@ -160,9 +160,10 @@ def test_many_unknown_fields_are_refused_quickly(
     studio: InProcess, ids: dict[str, str], path: str
 ) -> None:
     """One such body must not keep everybody else waiting: there is one event loop."""
-    status, seconds = _send(studio, Route("POST", path), ids, MANY_KEYS)
+    began = time.process_time()
+    status, _ = _send(studio, Route("POST", path), ids, MANY_KEYS)
     assert status in (413, 422)
-    assert seconds < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_body_that_grows_over_the_limit_while_it_is_sent(studio: InProcess) -> None:

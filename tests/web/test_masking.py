@@ -32,12 +32,14 @@ def _found(text: str) -> list[str]:
 
 def test_what_a_server_says_back_reaches_nobody(own_studio: InProcess, fake: FakeOpenAI) -> None:
     """Its reply, streamed in pieces; the task, the follow-up and what it is asked next."""
-    studio, echo = own_studio, fake.endpoint("echo")
+    studio, echo = own_studio, fake.endpoint("echo", waits=True)
     model = studio.create("models", model="x", base_url=echo.url, api_key=KEY)
     workflow = studio.pair(model["id"], max_turns=2)
     one = studio.start(workflow, f"Say {KEY} twice.")
     with studio.stream(one) as messages:
-        told = [json.dumps(m.data, ensure_ascii=False) for m in messages]
+        told = [json.dumps(next(messages).data, ensure_ascii=False)]
+        echo.release()  # it is followed now: live text is kept for nobody who comes too late
+        told += [json.dumps(m.data, ensure_ascii=False) for m in messages]
     assert any('"kind": "delta"' in text or '"offset"' in text for text in told)
     studio.verb(one, "messages", {"message": f"And {KEY} again."})
     studio.wait(one)

@@ -10,6 +10,7 @@ from ..builders import Json, until
 from ..conftest import InProcess
 from ..runner.wheels import make_wheel, only_from
 
+SECONDS = 60.0  # pip takes its time, and more of it on a busy machine
 SOURCE = "import demo\ndef version() -> str:\n    return demo.VERSION\n"
 
 
@@ -35,7 +36,9 @@ def items(studio: InProcess, **whose: str) -> list[Json]:
 def settled(studio: InProcess, **whose: str) -> list[Json]:
     """The items once nothing runs any more."""
     return until(
-        lambda: items(studio, **whose), lambda found: all(i["state"] != "running" for i in found)
+        lambda: items(studio, **whose),
+        lambda found: all(i["state"] != "running" for i in found),
+        SECONDS,
     )
 
 
@@ -140,12 +143,12 @@ def test_the_card_leads_from_missing_to_ready_and_back(studio: InProcess, shelf:
     assert ">Prepare</button>" in shown.replace("</svg>", ">")
     assert "load delay" not in shown
     assert "load delay" in card(studio, one, "start")
-    failed = until(lambda: card(studio, one), lambda text: "load delay" not in text)
+    failed = until(lambda: card(studio, one), lambda text: "load delay" not in text, SECONDS)
     assert "demo cannot be used." in failed
     assert "Try again" in failed
     make_wheel(shelf, "demo")
     card(studio, one, "start")
-    ready = until(lambda: card(studio, one), lambda text: "load delay" not in text)
+    ready = until(lambda: card(studio, one), lambda text: "load delay" not in text, SECONDS)
     assert "Ready" in ready
     assert "Delete" in ready
     assert "demo is not on this machine yet." in card(studio, one, "forget")

@@ -19,7 +19,7 @@ def _refused(home: Path, *arguments: str, token: str | None = None, **env: str) 
     """What a studio says that does not start."""
     done = subprocess.run(
         serve_command(home, *arguments),
-        cwd=ROOT, env=clean_environment(token, **env), capture_output=True, text=True, timeout=30,
+        cwd=ROOT, env=clean_environment(token, **env), capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
     assert done.returncode not in (0, None), done.stdout

@@ -52,6 +52,7 @@ def studio(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[InProcess]:
     with serving(tmp_path_factory.mktemp("skills") / "home", boxes=needed(request.param)) as api:
+        api.http.timeout = 60  # calls wait for each other
         yield api
 
 
@@ -171,7 +172,7 @@ def test_only_a_few_run_at_once(studio: InProcess, skill: str) -> None:
 
     def watch() -> None:
         nonlocal most
-        while not done.is_set():
+        while not done.wait(0.01):
             most = max(most, len(folders(studio)))
 
     with ThreadPoolExecutor(5) as pool:
@@ -230,7 +231,7 @@ class Trap:
 def f(a: int = {trap} and 1) -> str:
     return "here"
 """
-    children = psutil.Process().children(recursive=True)
+    children = set(psutil.Process().children(recursive=True))
     made = studio.create("skills", source=source)
     one, page = f"skills/{made['id']}", f"/skills/{made['id']}"
     body = {k: v for k, v in made.items() if k in ("name", "source")}
@@ -246,7 +247,7 @@ def f(a: int = {trap} and 1) -> str:
                  f"{made['id']}/duplicate", "new"):  # fmt: skip
         answer = studio.http.post(f"/skills/{path}", data={**form, "name": f"trap {len(path)}"})
         assert answer.status_code < 400, (path, answer.text)
-    assert psutil.Process().children(recursive=True) == children
+    assert set(psutil.Process().children(recursive=True)) <= children
     assert not mark.exists()
     found = tried(studio, made["id"], "f")
     assert (found["result"], found["stdout"]) == ("here", "ran\n" * 4)

@@ -41,17 +41,16 @@ class ProcessWatch:
 
     def look(self) -> str:
         limits, pids = self._limits, tree(self._pid)
-        threads = resident = mapped = written = 0
+        if sum(map(_threads, pids[1:])) >= limits.processes:  # first: a fork bomb leaves no time
+            return limit_words(limits, "processes")
+        resident = mapped = written = 0
         deleted: dict[tuple[int, int], int] = {}
         for pid in pids:
             found = _numbers(f"/proc/{pid}/status")
-            threads += found.get("Threads", 0) if pid != self._pid else 0
             resident += found.get("RssAnon", 0) + found.get("RssShmem", 0)
             mapped += found.get("VmSize", 0)
             written += _numbers(f"/proc/{pid}/io").get("write_bytes", 0)
             deleted |= _deleted(pid) if pid != self._pid else {}
-        if threads >= limits.processes:
-            return limit_words(limits, "processes")
         if mapped * KB > limits.memory:
             held = resident if resident * KB <= limits.memory else sum(map(_proportional, pids))
             if held * KB > limits.memory or _shared(pids) > limits.memory:
@@ -77,6 +76,13 @@ def tree(root: int) -> list[int]:
                 children = _text(f"/proc/{pid}/task/{task}/children")
                 pending += map(int, children.split())
     return found
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0  # it has ended
 
 
 def _scratch_files(pids: list[int]) -> int:

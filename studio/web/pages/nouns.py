@@ -223,11 +223,13 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
         controls = await _controls(request)
         told = controls | flatten(raw)
         if all(same.get(k, "") == v for k, v in told.items()):
-            await studio.catalog.set_draft(me.owner, pages.noun, one, None)
+            await studio.catalog.set_draft(me.owner, pages.noun, one, None, stored.revision)
             return Response(status_code=204)
         emptied = {name.split(".")[0] for name, value in controls.items() if not value}
         cleared = dict.fromkeys(emptied & (stored.body.keys() - body.keys()))
-        await studio.catalog.set_draft(me.owner, pages.noun, one, cleared | body)
+        # a save that came in between has kept this already, or something newer
+        draft = cleared | body
+        await studio.catalog.set_draft(me.owner, pages.noun, one, draft, stored.revision)
         return Response(status_code=204)
 
 
