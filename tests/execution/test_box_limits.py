@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from studio.engine.execution.box import GB, MB, BoxLimits, Ended
-from tests.builders import until
 
 from .conftest import Boxes
 from .programs import FILL_DISK, FOREVER, SHOUT
@@ -88,8 +86,8 @@ TOO_MUCH = [
 def test_a_program_that_takes_too_much_is_stopped_and_told_why(
     boxes: Boxes, program: str, limits: dict[str, Any], words: str
 ) -> None:
-    """R26: what it wrote is kept, its files are gone, and another box goes on meanwhile."""
-    free = shutil.disk_usage(boxes.folder).free
+    """R26: what it wrote is kept, its files are gone, and another box goes on meanwhile. That no
+    process holds a deleted file is what the fixture looks for."""
 
     async def both() -> tuple[Ended, Ended]:
         hog, other = boxes.box(), boxes.box("other")
@@ -108,7 +106,6 @@ def test_a_program_that_takes_too_much_is_stopped_and_told_why(
     assert (modest.exit_code, modest.stdout) == (0, b"1\n")
     size = sum(path.lstat().st_blocks * 512 for path in boxes.work_dir().rglob("*"))
     assert size <= limits.get("disk", GB)
-    until(lambda: free - shutil.disk_usage(boxes.folder).free, lambda used: used < 500 * MB)
 
 
 def test_memory_has_a_limit_by_default(boxes: Boxes) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from studio.engine.execution.box import MB, Box
+from studio.engine.execution.box import MB, Box, Ended
 from studio.engine.execution.docker_box import IMAGE, DockerBox
 from studio.engine.execution.docker_images import (
     has_image,
@@ -68,7 +68,6 @@ def _in_image(boxes: Boxes, image: str, work: Callable[[Box], Awaitable[Any]]) -
 def test_what_an_image_wants_for_itself_is_not_done(containers: Boxes, engine: Any) -> None:
     """Its start program, its user, its checks, its volumes (which nothing would limit)."""
     tag = f"roundtable-test-{containers.nonce}"
-    volumes = engine.volumes()["Volumes"]
     made = engine.create_container(IMAGE, ["true"])["Id"]
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
@@ -92,10 +91,17 @@ try:
 except OSError as error:
     print(error.strerror)
 """
+
+    async def looked_at(box: Box) -> tuple[Ended, list[str]]:
+        ended = await box.run(containers.job(program))
+        label = {"label": f"roundtable={containers.nonce}"}
+        (found,) = await asyncio.to_thread(engine.containers, filters=label)
+        return ended, [mount["Type"] for mount in found["Mounts"]]
+
     try:
-        ended = _in_image(containers, tag, lambda box: box.run(containers.job(program)))
+        ended, mounts = _in_image(containers, tag, looked_at)
         assert ended.stdout == b"True\nNo space left on device\n", ended
+        assert mounts == ["bind"]
         assert [*containers.work_dir().iterdir()] == []
     finally:
         asyncio.run(remove_image(tag))
-    assert engine.volumes()["Volumes"] == volumes

@@ -10,10 +10,12 @@ import psutil
 import pytest
 
 from studio.engine.execution.box import GB, MB, Kind
+from studio.runner.wheels import size_of
 
 from ..boxes import KINDS, needed
 from ..builders import Json, check_log, until
 from ..conftest import InProcess, serving
+from .test_code_crashes import processes
 from .test_code_sessions import block, pair, ran
 
 TIMEOUT, ENOUGH = 8, 30  # seconds: to be reached, and for what reaches another limit
@@ -50,9 +52,9 @@ def harmless(studio: InProcess) -> str:
     return pair(studio, "auto", block("print(6 * 7)"))
 
 
-def room(studio: InProcess) -> tuple[int, int]:
-    """Bytes that are free, on the disk and in memory."""
-    return psutil.disk_usage(str(studio.home)).free, psutil.virtual_memory().available
+def held(studio: InProcess) -> tuple[int, int]:
+    """Bytes in the data folder and in the studio's memory: others use disk and memory as well."""
+    return size_of(studio.home), psutil.Process().memory_info().rss
 
 
 def finished(studio: InProcess, one: str) -> list[Json]:
@@ -67,7 +69,7 @@ def finished(studio: InProcess, one: str) -> list[Json]:
 def test_it_is_stopped_at_its_limit(studio: InProcess, harmless: str, bomb: str) -> None:
     code, limit = BOMBS[bomb]
     timeout = TIMEOUT if "time" in limit else ENOUGH
-    disk, memory = room(studio)
+    disk, memory = held(studio)
     began = time.monotonic()
     one = studio.start(pair(studio, "auto", block(code), timeout=timeout))
     other = studio.start(harmless)
@@ -81,5 +83,6 @@ def test_it_is_stopped_at_its_limit(studio: InProcess, harmless: str, bomb: str)
         assert limit in event["limit"]
         assert event["limit"] in event["output"]
     assert len(event["output"]) < 40_000
-    until(lambda: room(studio)[0], lambda free: free > disk - 100 * MB, 10)
-    until(lambda: room(studio)[1], lambda free: free > memory - GB / 2, 10)
+    until(lambda: processes(studio.home), lambda left: not left, 10)
+    until(lambda: held(studio)[0], lambda now: now < disk + 100 * MB, 10)
+    until(lambda: held(studio)[1], lambda now: now < memory + GB / 2, 10)

@@ -228,8 +228,7 @@ def _add_saving(router: APIRouter, pages: NounPages) -> None:
         emptied = {name.split(".")[0] for name, value in controls.items() if not value}
         cleared = dict.fromkeys(emptied & (stored.body.keys() - body.keys()))
         # a save that came in between has kept this already, or something newer
-        draft = cleared | body
-        await studio.catalog.set_draft(me.owner, pages.noun, one, draft, stored.revision)
+        await studio.catalog.set_draft(me.owner, pages.noun, one, cleared | body, stored.revision)
         return Response(status_code=204)
 
 
